@@ -1,0 +1,329 @@
+"""MediaPipe's FaceLandmarker behind the `Landmarker` interface."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from lifemask._errors import ImageError, MissingExtraError
+from lifemask.heads import COEFFICIENT_INDEX
+from lifemask.tracking._faces import FaceLandmarks, left_to_right
+from lifemask.tracking._models import find_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_WORKING_SIZE: Final = 1280
+"""Longer side, pixels, of the pictures that MediaPipe sees: it samples its 256 x 256 crop
+without a low-pass, so a larger picture only adds noise."""
+
+_TILE_MINIMUM: Final = 160
+"""Shortest side of a tile, pixels."""
+
+_SEARCH_LEVELS: Final = 4
+"""Whole picture, picture with a border, tiles of a half, tiles of a quarter of its sides."""
+
+_QUICK_LEVELS: Final = 2
+"""What a video affords per frame while it shows no face."""
+
+_SAME_FACE_OVERLAP: Final = 0.3
+"""Intersection over union of two boxes above which they are the same face."""
+
+_open_landmarkers: weakref.WeakSet[FaceLandmarker] = weakref.WeakSet()
+
+
+class FaceLandmarker:
+    """Finds 478 landmarks and 51 expression scores with MediaPipe's FaceLandmarker.
+
+    The short-range detector misses faces that fill the picture or are small in it; such a
+    picture is searched again with a border around it and then in overlapping tiles.
+
+    Args:
+        model_path: The model file; looked for by `find_model` when left out.
+        max_faces: Most faces that `detect` returns.
+
+    Raises:
+        ModelFileError: The model file was not found.
+        MissingExtraError: MediaPipe or a system library that it needs is missing.
+    """
+
+    def __init__(self, model_path: str | Path | None = None, *, max_faces: int = 5) -> None:
+        self._model = find_model(path=model_path)
+        self._max_faces = max_faces
+        self._detector: Any = None
+        self._tracker: Any = None
+        self._last_millis = 0
+        self._last_face: FaceLandmarks | None = None
+        _open_landmarkers.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def detect(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
+        """Find all faces in one picture.
+
+        Args:
+            image: `(height, width, 3)` uint8 sRGB.
+
+        Returns:
+            One entry per face, left to right; empty where there is none.
+
+        Raises:
+            ImageError: The array is not a picture.
+        """
+        return self._search(image, _SEARCH_LEVELS)
+
+    def track(self, image: NDArray[np.uint8], time_seconds: float) -> FaceLandmarks | None:
+        """Follow one face through pictures given in order of time.
+
+        MediaPipe starts from the landmarks of the previous picture and smooths them lightly.
+
+        Args:
+            image: `(height, width, 3)` uint8 sRGB.
+            time_seconds: Capture time from any origin; a time that does not increase counts as
+                one millisecond after the previous one.
+
+        Returns:
+            The landmarks, or None where no face is found.
+        """
+        small, scale = _working_copy(_checked(image))
+        self._last_millis = max(self._last_millis + 1, round(time_seconds * 1000.0))
+        result = self._video_mode().detect_for_video(_mediapipe_image(small), self._last_millis)
+        faces = _faces(result, small)
+        if faces:
+            self._last_face = _moved(faces[0], (0.0, 0.0), scale, image)
+        else:
+            self._last_face = self._recover(image)
+        return self._last_face
+
+    def close(self) -> None:
+        """Release MediaPipe's graphs; safe to call twice."""
+        for graph in (self._detector, self._tracker):
+            if graph is not None:
+                graph.close()
+        self._detector = self._tracker = None
+        _open_landmarkers.discard(self)
+
+    def _search(self, image: NDArray[np.uint8], levels: int) -> list[FaceLandmarks]:
+        small, scale = _working_copy(_checked(image))
+        for level in range(levels):
+            faces = [
+                _moved(face, offset, scale, image)
+                for view, offset in _views(small, level)
+                for face in self._detect_once(view)
+            ]
+            if faces:
+                return left_to_right(_without_doubles(faces))[: self._max_faces]
+        return []
+
+    def _recover(self, image: NDArray[np.uint8]) -> FaceLandmarks | None:
+        """Search one picture afresh: the face nearest to the last one, else the largest."""
+        faces = self._search(image, _QUICK_LEVELS)
+        if not faces:
+            return None
+        last = self._last_face
+        if last is None:
+            return max(faces, key=lambda face: face.size)
+        return max(faces, key=lambda face: _overlap(face, last))
+
+    def _detect_once(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
+        return _faces(self._image_mode().detect(_mediapipe_image(image)), image)
+
+    def _image_mode(self) -> Any:
+        if self._detector is None:
+            self._detector = _create(self._model, faces=self._max_faces, video=False)
+        return self._detector
+
+    def _video_mode(self) -> Any:
+        if self._tracker is None:
+            self._tracker = _create(self._model, faces=1, video=True)
+        return self._tracker
+
+
+@atexit.register
+def _close_all() -> None:
+    # MediaPipe's own destructor fails once the interpreter has begun to shut down.
+    for landmarker in list(_open_landmarkers):
+        landmarker.close()
+
+
+def _create(model: Path, *, faces: int, video: bool) -> Any:
+    with _quiet_standard_error():
+        vision, base_options = _mediapipe()
+        mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
+        options = vision.FaceLandmarkerOptions(
+            # The bytes and not the path: MediaPipe cannot open every path that Python can.
+            base_options=base_options(model_asset_buffer=model.read_bytes()),
+            running_mode=mode,
+            num_faces=faces,
+            output_face_blendshapes=True,
+        )
+        try:
+            graph = vision.FaceLandmarker.create_from_options(options)
+        except OSError as error:
+            raise _missing_library(error) from error
+        _warm_up(graph, video=video)
+    return graph
+
+
+def _mediapipe() -> tuple[Any, Any]:
+    try:
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise MissingExtraError(
+            "the landmarker needs the package mediapipe", hint="pip install mediapipe"
+        ) from error
+    except OSError as error:
+        raise _missing_library(error) from error
+    return vision, BaseOptions
+
+
+def _missing_library(error: OSError) -> MissingExtraError:
+    return MissingExtraError(
+        f"MediaPipe cannot load a system library: {error}",
+        hint="on Debian or Ubuntu: apt-get install libegl1 libgles2",
+    )
+
+
+def _warm_up(graph: Any, *, video: bool) -> None:
+    # The graph logs from its own threads until the first picture has passed through.
+    blank = _mediapipe_image(np.zeros((64, 64, 3), np.uint8))
+    if video:
+        graph.detect_for_video(blank, 0)
+    else:
+        graph.detect(blank)
+
+
+@contextlib.contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    """Send what native code writes to file descriptor 2 to the log, at debug level.
+
+    MediaPipe has no switch for its start-up messages.
+    """
+    with tempfile.TemporaryFile() as sink:
+        try:
+            saved = os.dup(2)
+        except OSError:  # A process without a standard error, such as a Windows service.
+            yield
+            return
+        try:
+            os.dup2(sink.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            sink.seek(0)
+            for line in sink.read().decode("utf-8", "replace").splitlines():
+                logger.debug("mediapipe: %s", line)
+
+
+def _mediapipe_image(image: NDArray[np.uint8]) -> Any:
+    from mediapipe import Image, ImageFormat
+
+    return Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(image))
+
+
+def _faces(result: Any, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
+    height, width = image.shape[:2]
+    scale = np.array([width, height, width], np.float32)
+    faces = []
+    for index, landmarks in enumerate(result.face_landmarks):
+        points = np.array([(p.x, p.y, p.z) for p in landmarks], np.float32) * scale
+        scores = result.face_blendshapes[index] if result.face_blendshapes else []
+        named = {s.category_name: float(s.score) for s in scores}
+        named = {name: score for name, score in named.items() if name in COEFFICIENT_INDEX}
+        faces.append(FaceLandmarks(points, width, height, named))
+    return faces
+
+
+def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ImageError(
+            f"a picture must be (height, width, 3) uint8, not {image.shape} {image.dtype}",
+            hint="read files with lifemask.geometry.read_image",
+        )
+    return image
+
+
+def _working_copy(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Return the picture at no more than the working size, and its scale."""
+    height, width = image.shape[:2]
+    scale = min(1.0, _WORKING_SIZE / max(height, width))
+    if scale == 1.0:
+        return image, scale
+    import cv2
+
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _views(
+    image: NDArray[np.uint8], level: int
+) -> Iterator[tuple[NDArray[np.uint8], tuple[float, float]]]:
+    """Yield the parts of a picture that one level of the search looks at, with their offsets."""
+    height, width = image.shape[:2]
+    if level == 0:
+        yield image, (0.0, 0.0)
+    elif level == 1:
+        border = max(height, width) // 2
+        pad = ((border, border), (border, border), (0, 0))
+        yield np.pad(image, pad, constant_values=127), (-float(border), -float(border))
+    else:
+        parts = 2 ** (level - 1)
+        if min(height, width) // parts >= _TILE_MINIMUM:
+            yield from _tiles(image, parts)
+
+
+def _tiles(
+    image: NDArray[np.uint8], parts: int
+) -> Iterator[tuple[NDArray[np.uint8], tuple[float, float]]]:
+    """Yield tiles of `1 / parts` of the sides that overlap by half."""
+    height, width = image.shape[0] // parts, image.shape[1] // parts
+    for row in range(2 * parts - 1):
+        for column in range(2 * parts - 1):
+            top, left = row * height // 2, column * width // 2
+            yield image[top : top + height, left : left + width], (float(left), float(top))
+
+
+def _moved(
+    face: FaceLandmarks, offset: tuple[float, float], scale: float, image: NDArray[np.uint8]
+) -> FaceLandmarks:
+    """Return a face found in a view in the coordinates of the whole picture."""
+    height, width = image.shape[:2]
+    points = (face.points + np.array([*offset, 0.0], np.float32)) / np.float32(scale)
+    return FaceLandmarks(points, width, height, face.scores)
+
+
+def _without_doubles(faces: list[FaceLandmarks]) -> list[FaceLandmarks]:
+    kept: list[FaceLandmarks] = []
+    for face in sorted(faces, key=lambda face: face.size, reverse=True):
+        if all(_overlap(face, other) < _SAME_FACE_OVERLAP for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(first: FaceLandmarks, second: FaceLandmarks) -> float:
+    """Intersection over union of the two boxes."""
+    a, b = first.box, second.box
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return shared / (sum(areas) - shared)
