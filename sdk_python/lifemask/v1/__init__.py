@@ -1,0 +1,1 @@
+"""Messages and services of the contract, generated from `protos/lifemask/v1`."""

@@ -1,0 +1,1 @@
+"""Generates the Python stubs of the contract and checks it for drift, style and compatibility."""
