@@ -1,0 +1,26 @@
+"""Cameras, rotations, rasteriser, image and video files."""
+
+from lifemask.geometry._camera import (
+    Camera,
+    Pose,
+    axis_angle_matrix,
+    cross_matrix,
+    matrix_axis_angle,
+    matrix_quaternion,
+    quaternion_matrix,
+)
+from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
+
+__all__ = [
+    "NEAR",
+    "Camera",
+    "Pose",
+    "Raster",
+    "axis_angle_matrix",
+    "cross_matrix",
+    "matrix_axis_angle",
+    "matrix_quaternion",
+    "quaternion_matrix",
+    "rasterize",
+    "visible_vertices",
+]
