@@ -1,0 +1,27 @@
+"""The avatar package `.lifemask`, and the exporters that read it."""
+
+from lifemask.avatar._avatar import Avatar
+from lifemask.avatar._exporters import (
+    Exporter,
+    exporter_names,
+    get_exporter,
+    register_exporter,
+)
+from lifemask.avatar._manifest import Consent, HeadAsset, License, Manifest, PackagedFile
+from lifemask.avatar._public import AvatarInfo, export, info
+
+__all__ = [
+    "Avatar",
+    "AvatarInfo",
+    "Consent",
+    "Exporter",
+    "HeadAsset",
+    "License",
+    "Manifest",
+    "PackagedFile",
+    "export",
+    "exporter_names",
+    "get_exporter",
+    "info",
+    "register_exporter",
+]

@@ -1,0 +1,92 @@
+"""PNG in and out of a package, and textures that are decoded when they are asked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.avatar._records import damaged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_SIDE: Final = 8192
+_CHANNELS: Final = {"RGB": 3, "RGBA": 4}
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Return `(height, width, 3 or 4)` uint8 as PNG without metadata.
+
+    Raises:
+        ValueError: The array is not such an image, or a side is longer than `MAX_SIDE`.
+    """
+    from PIL import Image
+
+    shape = image.shape
+    if image.dtype != np.uint8 or len(shape) != 3 or shape[2] not in _CHANNELS.values():
+        raise ValueError(f"a picture is (height, width, 3 or 4) uint8, not {shape} {image.dtype}")
+    if not (0 < shape[0] <= MAX_SIDE and 0 < shape[1] <= MAX_SIDE):
+        raise ValueError(f"a picture has 1 to {MAX_SIDE} pixels a side, not {shape[:2]}")
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes, path: str) -> NDArray[np.uint8]:
+    """Return `(height, width, 3 or 4)` uint8; `path` names the picture in errors.
+
+    Raises:
+        PackageError: Not an 8-bit RGB or RGBA PNG, damaged, or too large.
+    """
+    from PIL import Image
+
+    shape = picture_shape(data, path)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            pixels = np.array(picture)
+    except Exception as error:  # the ways in which a decoder fails are no closed list
+        raise damaged(f"{path!r} is a damaged picture") from error
+    if pixels.shape != shape:
+        raise damaged(f"{path!r} is a damaged picture")
+    return pixels
+
+
+def picture_shape(data: bytes, path: str) -> tuple[int, int, int]:
+    """Return height, width and channels of a PNG without decoding its pixels.
+
+    Raises:
+        PackageError: Not an 8-bit RGB or RGBA PNG, or a side is longer than `MAX_SIDE`.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            (width, height), mode = picture.size, picture.mode
+    except Exception as error:  # as above
+        raise damaged(f"{path!r} is not a PNG picture") from error
+    if mode not in _CHANNELS or width > MAX_SIDE or height > MAX_SIDE:
+        raise damaged(f"{path!r} is not an RGB or RGBA picture of at most {MAX_SIDE} pixels a side")
+    return height, width, _CHANNELS[mode]
+
+
+class LazyTextures(Mapping[str, "NDArray[np.uint8]"]):
+    """Textures by name; each is decoded at its first use and kept."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """Take the PNG bytes by texture name."""
+        self._files = dict(files)
+        self._decoded: dict[str, NDArray[np.uint8]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        if name not in self._decoded:
+            self._decoded[name] = decode_png(self._files[name], f"textures/{name}.png")
+        return self._decoded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
