@@ -9,6 +9,7 @@ from lifemask.geometry._camera import (
     matrix_quaternion,
     quaternion_matrix,
 )
+from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
 
 __all__ = [
@@ -22,5 +23,8 @@ __all__ = [
     "matrix_quaternion",
     "quaternion_matrix",
     "rasterize",
+    "read_image",
+    "resize_image",
     "visible_vertices",
+    "write_image",
 ]
