@@ -11,16 +11,28 @@ from lifemask.geometry._camera import (
 )
 from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
+from lifemask.geometry._video import (
+    TruncatedVideoWarning,
+    VideoFrame,
+    VideoReader,
+    VideoWriter,
+    open_video,
+)
 
 __all__ = [
     "NEAR",
     "Camera",
     "Pose",
     "Raster",
+    "TruncatedVideoWarning",
+    "VideoFrame",
+    "VideoReader",
+    "VideoWriter",
     "axis_angle_matrix",
     "cross_matrix",
     "matrix_axis_angle",
     "matrix_quaternion",
+    "open_video",
     "quaternion_matrix",
     "rasterize",
     "read_image",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numba
 import numpy as np
 
 from lifemask.geometry._raster import NEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SUBPIXELS = 256
 LIMIT = float(1 << 20)
@@ -13,7 +18,13 @@ LIMIT = float(1 << 20)
 
 
 @numba.njit(cache=True, nogil=True)
-def snap(points, corners, cull_back, fixed, scale):
+def snap(
+    points: NDArray[np.float64],
+    corners: NDArray[np.int32],
+    cull_back: bool,
+    fixed: NDArray[np.int64],
+    scale: float,
+) -> tuple[int, bool]:
     """Fill `fixed` with x0 y0 x1 y1 x2 y2 in subpixels, counter-clockwise in y-down space.
 
     Returns the doubled area in squared subpixels (0: do not draw) and whether corners 1 and 2
@@ -41,7 +52,7 @@ def snap(points, corners, cull_back, fixed, scale):
 
 
 @numba.njit(cache=True, nogil=True)
-def pixel_range(a, b, c, size):
+def pixel_range(a: int, b: int, c: int, size: int) -> tuple[int, int]:
     """First and one past the last pixel whose centre lies within three subpixel coordinates."""
     half = SUBPIXELS // 2
     low = (min(a, b, c) - half + SUBPIXELS - 1) // SUBPIXELS
@@ -50,19 +61,26 @@ def pixel_range(a, b, c, size):
 
 
 @numba.njit(cache=True, nogil=True)
-def edge(ax, ay, bx, by, x, y):
+def edge(ax: int, ay: int, bx: int, by: int, x: int, y: int) -> int:
     """Edge function of a -> b at a point: positive inside, with y down and a positive area."""
     return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
 
 
 @numba.njit(cache=True, nogil=True)
-def edge_bias(ax, ay, bx, by):
+def edge_bias(ax: int, ay: int, bx: int, by: int) -> int:
     """What an edge function must exceed: a centre on an edge belongs to a top or left edge."""
     return 0 if (by == ay and bx > ax) or by < ay else 1
 
 
 @numba.njit(cache=True, nogil=True)
-def draw(points, faces, cull_back, face_out, barycentric_out, inverse_depth_out):
+def draw(
+    points: NDArray[np.float64],
+    faces: NDArray[np.int32],
+    cull_back: bool,
+    face_out: NDArray[np.int32],
+    barycentric_out: NDArray[np.float32],
+    inverse_depth_out: NDArray[np.float32],
+) -> None:
     """Draw all faces; the inverse depth is 0 where nothing was drawn."""
     height, width = face_out.shape
     fixed = np.empty(6, np.int64)
@@ -79,8 +97,8 @@ def draw(points, faces, cull_back, face_out, barycentric_out, inverse_depth_out)
         i0 = 1.0 / points[corners[0], 2] / area
         i1 = 1.0 / points[corners[second], 2] / area
         i2 = 1.0 / points[corners[third], 2] / area
-        x = np.int64(x_start) * SUBPIXELS + SUBPIXELS // 2
-        y = np.int64(y_start) * SUBPIXELS + SUBPIXELS // 2
+        x = x_start * SUBPIXELS + SUBPIXELS // 2
+        y = y_start * SUBPIXELS + SUBPIXELS // 2
         row0 = edge(fixed[2], fixed[3], fixed[4], fixed[5], x, y)
         row1 = edge(fixed[4], fixed[5], fixed[0], fixed[1], x, y)
         row2 = edge(fixed[0], fixed[1], fixed[2], fixed[3], x, y)
