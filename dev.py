@@ -5,6 +5,7 @@
     python3 dev.py test                 lint and test; skips what this machine lacks the tools for
     python3 dev.py test --provision     install those tools first (as root on Debian and Ubuntu)
     python3 dev.py generate             regenerate code from protos/
+    python3 dev.py run MODULE           run a module, such as `pytest`, in the environment
 
 It makes its own environment in `.venv` and `.tools`, installs what is needed, and needs nothing
 but the standard library itself. Further words go to the program behind: `dev.py demo -o there`,
@@ -70,13 +71,12 @@ def main() -> int:
     test_parser = commands.add_parser("test", help="lint and test")
     test_parser.add_argument("--provision", action="store_true", help="install missing tools")
     commands.add_parser("generate", help="regenerate code from protos/", add_help=False)
+    commands.add_parser("run", help="run a Python module in the environment", add_help=False)
     options, rest = parser.parse_known_args()
     try:
-        if options.command == "demo":
-            return demo(rest)
         if options.command == "test":
             return test(rest, install_tools=options.provision)
-        return generate(rest)
+        return {"demo": demo, "generate": generate, "run": run}[options.command](rest)
     except DevelopmentError as error:
         print(f"dev.py: {error}", file=sys.stderr)
         return 1
@@ -112,6 +112,12 @@ def test(arguments: Sequence[str], *, install_tools: bool) -> int:
 def generate(arguments: Sequence[str]) -> int:
     """Run the generator of the contract's code."""
     return call([sys.executable, str(ROOT / "tools" / "protos" / "generate.py"), *arguments])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a module, such as `ruff check`, with the interpreter of `.venv`."""
+    prepare("all")
+    return call([python(), "-m", *arguments])
 
 
 # The environment.
@@ -167,7 +173,7 @@ def make_environment(folder: Path) -> None:
 
 def install(interpreter: Sequence[str], *arguments: str) -> None:
     """Run `pip install` in an environment, with the user's own pip settings."""
-    quiet = ("--quiet", "--disable-pip-version-check")
+    quiet = ("-qq", "--disable-pip-version-check")
     if call([*interpreter, "-m", "pip", "install", *quiet, *arguments]):
         raise DevelopmentError("pip could not install what is needed; its message is above")
 
@@ -320,7 +326,7 @@ def resolve_release_platforms() -> int:
     base = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
     for name in RELEASE_PLATFORMS:
         with tempfile.TemporaryDirectory() as folder:
-            command = [python(), "-m", "pip", "download", "--quiet", "--dest", folder]
+            command = [python(), "-m", "pip", "download", "-qq", "--dest", folder]
             command += ["--only-binary=:all:", "--platform", name, "--python-version", "3.11"]
             if call([*command, *base]):
                 return 1
