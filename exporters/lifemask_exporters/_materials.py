@@ -1,0 +1,130 @@
+"""The textures and materials of a glTF avatar: plain metallic-roughness, no extensions."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from lifemask_exporters._glb_builder import GlbBuilder
+
+ImageFormat = Literal["jpeg", "png"]
+
+JPEG_QUALITY = 92
+ALPHA_CUTOFF = 0.5
+_MARGIN_PIXELS = 4
+
+
+class Look(NamedTuple):
+    """What a material is like where no texture says it.
+
+    Attributes:
+        color: Linear RGB.
+        roughness: 0 to 1.
+    """
+
+    color: tuple[float, float, float]
+    roughness: float
+
+
+LOOKS = {
+    "Skin": Look((0.55, 0.31, 0.22), 0.55),
+    "Teeth": Look((0.75, 0.69, 0.58), 0.3),
+    "Eyes": Look((0.8, 0.8, 0.8), 0.15),
+    "Lashes": Look((0.01, 0.008, 0.006), 0.8),
+}
+
+
+def add_materials(
+    builder: GlbBuilder, textures: Mapping[str, NDArray[np.uint8]], image_format: ImageFormat
+) -> dict[str, int]:
+    """Add the materials that share the head atlas: all but the lashes."""
+    albedo = normal = orm = None
+    if "albedo" in textures:
+        opaque = textures["albedo"][..., :3]
+        albedo = builder.add_texture(*_encode(opaque, image_format), "albedo")
+    if "normal" in textures:
+        normal = builder.add_texture(*_encode(textures["normal"][..., :3], "png"), "normal")
+    if "orm" in textures:
+        orm = builder.add_texture(*_encode(textures["orm"][..., :3], "png"), "orm")
+    return {
+        name: builder.add_material(
+            name,
+            color=_factor(look, albedo),
+            roughness=look.roughness if orm is None else 1.0,
+            base_color=albedo,
+            normal=normal,
+            orm=orm,
+        )
+        for name, look in LOOKS.items()
+        if name != "Lashes"
+    }
+
+
+def add_lash_material(
+    builder: GlbBuilder, albedo: NDArray[np.uint8] | None, uv: NDArray[np.float32]
+) -> tuple[int, NDArray[np.float32]]:
+    """Add the material of the lashes with a texture of their own.
+
+    Coverage needs an alpha channel, which JPEG lacks and a whole atlas as PNG would pay for in
+    megabytes; so the lashes' corner of the atlas becomes a small PNG.
+
+    Returns:
+        The material, and the UV `(n, 2)` in its texture.
+    """
+    look = LOOKS["Lashes"]
+    texture = cutoff = None
+    if albedo is not None:
+        picture, uv = crop_atlas(albedo, uv)
+        texture = builder.add_texture(*_encode(picture, "png"), "lashes")
+        cutoff = ALPHA_CUTOFF if picture.shape[2] == 4 else None
+    # Lashes are open cards that are seen from both sides.
+    material = builder.add_material(
+        "Lashes",
+        color=_factor(look, texture),
+        roughness=look.roughness,
+        base_color=texture,
+        alpha_cutoff=cutoff,
+        double_sided=True,
+    )
+    return material, uv
+
+
+def crop_atlas(
+    picture: NDArray[np.uint8], uv: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Cut out what `uv` `(n, 2)` covers; sides are powers of two where the picture is as large.
+
+    Returns:
+        The cut-out, and the UV that show the same pixels in it.
+    """
+    size = np.array(picture.shape[1::-1])
+    low = np.floor(uv.min(axis=0) * size).astype(int) - _MARGIN_PIXELS
+    high = np.ceil(uv.max(axis=0) * size).astype(int) + _MARGIN_PIXELS
+    side = np.minimum(2 ** np.ceil(np.log2(np.maximum(high - low, 1))).astype(int), size)
+    left, top = np.clip(low, 0, size - side)
+    cut = picture[top : top + side[1], left : left + side[0]]
+    return cut, ((uv * size - [left, top]) / side).astype(np.float32)
+
+
+def _factor(look: Look, texture: int | None) -> tuple[float, ...]:
+    return (*look.color, 1.0) if texture is None else (1.0, 1.0, 1.0, 1.0)
+
+
+def _encode(image: NDArray[np.uint8], image_format: ImageFormat) -> tuple[bytes, str]:
+    """Return the encoded picture and its media type; JPEG keeps full colour resolution."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    if image_format == "jpeg":
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    else:
+        picture.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue(), f"image/{image_format}"
