@@ -1,0 +1,23 @@
+"""Frame types and the sources that produce them."""
+
+from lifemask.capture._frames import (
+    ImageFrame,
+    ImageSource,
+    PerformanceFrame,
+    PerformanceSource,
+    TrackingState,
+    all_channels_valid,
+)
+from lifemask.capture._image_sources import PhotoSource, VideoSource, WebcamSource
+
+__all__ = [
+    "ImageFrame",
+    "ImageSource",
+    "PerformanceFrame",
+    "PerformanceSource",
+    "PhotoSource",
+    "TrackingState",
+    "VideoSource",
+    "WebcamSource",
+    "all_channels_valid",
+]
