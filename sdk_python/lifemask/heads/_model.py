@@ -1,0 +1,213 @@
+"""The default head asset: identity, expression and joints as one linear model."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifemask._errors import PackageError
+from lifemask.heads._head import PART_NAMES, Head, Part, Topology
+from lifemask.heads._names import COEFFICIENT_COUNT, JOINT_NAMES
+from lifemask.heads._subdivision import Subdivision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+IRIS_FIRST = 468
+"""First iris landmark: five on the subject's right eye, then five on the left one."""
+
+
+@dataclass(frozen=True)
+class LandmarkModel:
+    """The head model restricted to the 478 landmarks: what a solver needs, and small.
+
+    Attributes:
+        neutral: `(478, 3)` float64, metres, head frame.
+        identity: `(n_modes, 478, 3)` metres per unit.
+        expressions: `(52, 478, 3)` metres at weight one.
+        eye_centres: `(2, 3)` metres, left then right: the points about which gaze turns.
+        eye_identity: `(n_modes, 2, 3)` metres per unit.
+    """
+
+    neutral: NDArray[np.float64]
+    identity: NDArray[np.float64]
+    expressions: NDArray[np.float64]
+    eye_centres: NDArray[np.float64]
+    eye_identity: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeadModel:
+    """Vertices as a linear function of identity and expression, then joints.
+
+    `vertices = neutral + identity . identity_basis + coefficients . expression_deltas`, which is
+    its own analytic Jacobian; gaze and neck turn the result by linear blend skinning
+    (`Head.vertices`).
+
+    Attributes:
+        topology: What all heads of the asset share.
+        neutral: `(n_vertices, 3)` float32, metres, the mean adult.
+        identity_basis: `(n_modes, n_vertices, 3)` float32, metres per unit of a coefficient that
+            has unit variance among adults.
+        expression_deltas: `(52, n_vertices, 3)` float32, metres at weight one.
+        mean_joints: `(6, 3)` float32, metres, order `JOINT_NAMES`.
+        joint_basis: `(n_modes, 6, 3)` float32.
+        joint_weights: `(n_vertices, 6)` float32.
+        subdivision: One finer level, about 18 thousand vertices.
+        meta: What the build tool recorded: origin, licence, sampled distribution, variance kept.
+    """
+
+    topology: Topology
+    neutral: NDArray[np.float32]
+    identity_basis: NDArray[np.float32]
+    expression_deltas: NDArray[np.float32]
+    mean_joints: NDArray[np.float32]
+    joint_basis: NDArray[np.float32]
+    joint_weights: NDArray[np.float32]
+    subdivision: Subdivision
+    meta: dict[str, object]
+
+    @property
+    def mode_count(self) -> int:
+        """Number of identity coefficients."""
+        return len(self.identity_basis)
+
+    def head(self, identity: ArrayLike | None = None) -> Head:
+        """Return the head of one person with the generic shapes.
+
+        Args:
+            identity: `(n_modes,)` coefficients; the mean adult when left out. Fewer are filled
+                up with zeros.
+        """
+        weights = self._identity(identity)
+        return Head(
+            topology=self.topology,
+            neutral=self.neutral + np.tensordot(weights, self.identity_basis, axes=1),
+            expression_deltas=self.expression_deltas,
+            joints=self.mean_joints + np.tensordot(weights, self.joint_basis, axes=1),
+            joint_weights=self.joint_weights,
+        )
+
+    def vertices(
+        self,
+        identity: ArrayLike | None = None,
+        coefficients: ArrayLike | None = None,
+        *,
+        gaze: ArrayLike | None = None,
+        neck_rotation: ArrayLike | None = None,
+    ) -> NDArray[np.float32]:
+        """Return `(n_vertices, 3)` m; arguments as in `head` and `Head.vertices`."""
+        return self.head(identity).vertices(coefficients, gaze=gaze, neck_rotation=neck_rotation)
+
+    def jacobian_identity(self, rows: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return d vertices / d identity `(n_rows, 3, n_modes)` for neutral joints, metres."""
+        basis = self.identity_basis if rows is None else self.identity_basis[:, np.asarray(rows)]
+        return np.moveaxis(basis, 0, -1)
+
+    def jacobian_coefficients(self, rows: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return d vertices / d coefficients `(n_rows, 3, 52)` for neutral joints, metres."""
+        deltas = self.expression_deltas
+        return np.moveaxis(deltas if rows is None else deltas[:, np.asarray(rows)], 0, -1)
+
+    def landmark_model(self) -> LandmarkModel:
+        """Return the model at the landmarks, float64."""
+        corners = self.topology.faces[self.topology.landmark_faces]
+        weights = self.topology.landmark_barycentric.astype(np.float64)
+
+        def at(values: NDArray[np.float32]) -> NDArray[np.float64]:
+            return np.einsum("lk,...lkd->...ld", weights, values[..., corners, :])
+
+        eyes = [JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]
+        return LandmarkModel(
+            at(self.neutral),
+            at(self.identity_basis),
+            at(self.expression_deltas),
+            self.mean_joints[eyes].astype(np.float64),
+            self.joint_basis[:, eyes].astype(np.float64),
+        )
+
+    def _identity(self, identity: ArrayLike | None) -> NDArray[np.float32]:
+        weights = np.zeros(self.mode_count, np.float32)
+        if identity is not None:
+            given = np.asarray(identity, np.float32)
+            if given.ndim != 1 or len(given) > self.mode_count:
+                raise ValueError(f"identity has shape {given.shape}, expected ({self.mode_count},)")
+            weights[: len(given)] = given
+        return weights
+
+
+@functools.cache
+def load_head_model(path: Path | None = None) -> HeadModel:
+    """Load the head asset that ships with lifemask, or one from a path.
+
+    Args:
+        path: An array file written by `tools/head_asset/build.py`.
+
+    Raises:
+        PackageError: The file is not a head asset.
+    """
+    if path is None:
+        raw = resources.files("lifemask").joinpath("data", "head.npz").read_bytes()
+    else:
+        raw = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return _model(arrays, hashlib.sha256(raw).hexdigest())
+    except (KeyError, ValueError, OSError) as error:
+        raise PackageError(
+            f"the head asset cannot be read: {error}",
+            hint="Reinstall lifemask, or build the asset again with tools/head_asset/build.py.",
+        ) from error
+
+
+def _model(arrays: dict[str, NDArray], digest: str) -> HeadModel:
+    meta = json.loads(arrays["meta"].tobytes())
+    return HeadModel(
+        topology=_topology(arrays, meta, digest),
+        neutral=arrays["neutral"],
+        identity_basis=arrays["identity_basis"].astype(np.float32),
+        expression_deltas=_shaped(arrays["expression_deltas"].astype(np.float32)),
+        mean_joints=arrays["joints"],
+        joint_basis=arrays["joint_basis"],
+        joint_weights=arrays["joint_weights"],
+        subdivision=Subdivision.from_arrays(arrays),
+        meta=meta,
+    )
+
+
+def _shaped(deltas: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(deltas) != COEFFICIENT_COUNT:
+        raise ValueError(f"{len(deltas)} shapes, expected {COEFFICIENT_COUNT}")
+    return deltas
+
+
+def _topology(arrays: dict[str, NDArray], meta: dict, digest: str) -> Topology:
+    parts = {
+        name: Part(slice(*meta["parts"][name]["vertices"]), slice(*meta["parts"][name]["faces"]))
+        for name in PART_NAMES
+    }
+    masks = dict(zip(meta["masks"], arrays["masks"].astype(np.float32) / 255, strict=True))
+    return Topology(
+        asset_id=meta["id"],
+        asset_version=meta["version"],
+        asset_sha256=digest,
+        faces=arrays["faces"].astype(np.int32),
+        faces_uv=arrays["faces_uv"].astype(np.int32),
+        uv=arrays["uv"],
+        parts=parts,
+        masks=masks,
+        mirror=arrays["mirror"],
+        landmark_faces=arrays["landmark_faces"],
+        landmark_barycentric=arrays["landmark_barycentric"],
+        neck_loop=arrays["neck_loop"],
+    )
