@@ -140,7 +140,7 @@ def _split(
     faces: NDArray[np.int64], faces_uv: NDArray[np.int64], mirrored: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Give every combination of vertex, UV and handedness a vertex of its own."""
-    corner_side = np.repeat(mirrored[:, None], 3, axis=1)
+    corner_side = np.repeat(mirrored[:, None], 3, axis=1).astype(np.int64)
     keys = np.stack([faces, faces_uv, corner_side], axis=-1).reshape(-1, 3)
     unique, inverse = np.unique(keys, axis=0, return_inverse=True)
     return unique[:, 0], unique[:, 1], inverse.reshape(-1, 3)
@@ -182,8 +182,10 @@ def _sum_at(
 ) -> NDArray[np.float64]:
     """Add up what the faces' corners `(m, 3, 3)` give to each of `count` vertices."""
     index = faces.ravel()
-    axes = [np.bincount(index, corners[..., axis].ravel(), count) for axis in range(3)]
-    return np.stack(axes, axis=1)
+    sums = np.empty((count, 3))
+    for axis in range(3):
+        sums[:, axis] = np.bincount(index, corners[..., axis].ravel(), count)
+    return sums
 
 
 def _corner_angles(

@@ -6,10 +6,11 @@ or drop primitives cannot lose shapes. Metres, +Y up, the face looks along +Z.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
+from lifemask._errors import ExportError
 from lifemask._files import write_bytes
 from lifemask.heads import JOINT_NAMES, JOINT_PARENTS
 from lifemask_exporters._clips import add_clips
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lifemask._licenses import License
     from lifemask.avatar import Avatar
 
 suffixes: Final = (".glb",)
@@ -57,7 +59,7 @@ def export(
             importers play the first clip on their own and it then overwrites live weights.
 
     Raises:
-        ExportError: The file cannot be written.
+        ExportError: The image format is unknown, or the file cannot be written.
     """
     data = build_glb(avatar, sparse=sparse, image_format=image_format, animations=animations)
     write_bytes(path, data)
@@ -70,7 +72,16 @@ def build_glb(
     image_format: ImageFormat = "jpeg",
     animations: bool = False,
 ) -> bytes:
-    """Return what `export` writes; the same avatar and options give the same bytes."""
+    """Return what `export` writes; the same avatar and options give the same bytes.
+
+    Raises:
+        ExportError: The image format is unknown.
+    """
+    if image_format not in get_args(ImageFormat):
+        raise ExportError(
+            f"{image_format!r} is no image format of the glTF exporter",
+            hint=f"Use one of: {', '.join(get_args(ImageFormat))}.",
+        )
     builder = GlbBuilder(
         generator=avatar.manifest.generator,
         copyright=_copyright(avatar),
@@ -171,7 +182,7 @@ def _add_skeleton(builder: GlbBuilder, joints: NDArray[np.float32]) -> tuple[int
 
 
 def _copyright(avatar: Avatar) -> str:
-    terms = "; ".join(f"{item.name}: {item.license}" for item in avatar.manifest.licenses)
+    terms = "; ".join(f"{item.name}: {item.licence}" for item in avatar.manifest.licenses)
     return f"Likeness: {avatar.manifest.consent.shown()['subject']}. {terms or 'Licences unset'}"
 
 
@@ -181,10 +192,14 @@ def _extras(avatar: Avatar) -> dict[str, Any]:
     return {
         "name": avatar.name,
         "consent": manifest.consent.shown(),
-        "licenses": [item._asdict() for item in manifest.licenses] or "unset",
+        "licenses": [_terms(item) for item in manifest.licenses] or "unset",
         "headAsset": manifest.head_asset._asdict(),
         "coefficientOrder": "ARKit 52, order of EARFaceBlendShape",
         "units": "metres, radians",
         "axes": "+Y up, the face looks along +Z, the subject's left is +X",
         "weightRange": [0.0, 1.0],
     }
+
+
+def _terms(item: License) -> dict[str, str]:
+    return {"name": item.name, "licence": item.licence, "origin": item.origin}

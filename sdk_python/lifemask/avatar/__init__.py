@@ -7,7 +7,7 @@ from lifemask.avatar._exporters import (
     get_exporter,
     register_exporter,
 )
-from lifemask.avatar._manifest import Consent, HeadAsset, License, Manifest, PackagedFile
+from lifemask.avatar._manifest import Consent, HeadAsset, Manifest, PackagedFile
 from lifemask.avatar._public import AvatarInfo, export, info
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Consent",
     "Exporter",
     "HeadAsset",
-    "License",
     "Manifest",
     "PackagedFile",
     "export",

@@ -7,7 +7,7 @@ import re
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from lifemask.avatar._container import MANIFEST_NAME, read_package, write_package
 from lifemask.avatar._exporters import get_exporter
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lifemask.avatar._manifest import Origin
     from lifemask.heads import Head
 
 HEAD_PATH: Final = "head.npz"
@@ -143,7 +144,7 @@ class Avatar:
         return files
 
 
-def _entry(path: str, data: bytes, origin: Literal["source", "derived"]) -> PackagedFile:
+def _entry(path: str, data: bytes, origin: Origin) -> PackagedFile:
     return PackagedFile(path, hashlib.sha256(data).hexdigest(), len(data), origin)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from lifemask._errors import PackageError
+from lifemask._licenses import Kind, License
 from lifemask._version import __version__
 from lifemask.avatar._records import Record, damaged, parse_json, write_json
 
@@ -22,6 +23,8 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_TOTAL_BYTES = 512 * 2**20
 MAX_MANIFEST_BYTES = 2**20
 UNSET = "unset"
+
+Origin = Literal["source", "derived"]
 
 _MAX_IDENTITY = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -68,20 +71,6 @@ class Consent:
         return {key: UNSET if value is None else str(value) for key, value in asdict(self).items()}
 
 
-class License(NamedTuple):
-    """Terms of one thing that went into the avatar.
-
-    Attributes:
-        name: The model, data set or network, e.g. `"MediaPipe FaceLandmarker float16/1"`.
-        license: SPDX identifier where there is one, e.g. `"Apache-2.0"`.
-        source: Where it comes from, for a reader.
-    """
-
-    name: str
-    license: str
-    source: str = ""
-
-
 class HeadAsset(NamedTuple):
     """The head data that the geometry was made of."""
 
@@ -106,7 +95,7 @@ class PackagedFile(NamedTuple):
     path: str
     sha256: str
     size: int
-    origin: Literal["source", "derived"]
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -145,7 +134,7 @@ class Manifest:
             "name": self.name,
             "head_asset": self.head_asset._asdict(),
             "identity": [float(coefficient) for coefficient in self.identity],
-            "licenses": [item._asdict() for item in self.licenses],
+            "licenses": [asdict(item) for item in self.licenses],
             "consent": {key: None if v is None else str(v) for key, v in consent.items()},
             "metrics": dict(self.metrics),
             "files": [item._asdict() for item in self.files],
@@ -165,10 +154,7 @@ class Manifest:
         consent = record.record("consent")
         return cls(
             identity=record.numbers("identity", limit=_MAX_IDENTITY),
-            licenses=tuple(
-                License(item.text("name"), item.text("license"), item.text("source"))
-                for item in record.records("licenses")
-            ),
+            licenses=tuple(_license(item) for item in record.records("licenses")),
             consent=Consent(
                 subject=consent.optional_text("subject"),
                 purpose=consent.optional_text("purpose"),
@@ -209,6 +195,16 @@ def _check_version(version: str) -> None:
         )
 
 
+def _license(record: Record) -> License:
+    return License(
+        name=record.text("name"),
+        kind=record.choice("kind", get_args(Kind)),
+        licence=record.text("licence"),
+        origin=record.text("origin"),
+        shipped=record.flag("shipped"),
+    )
+
+
 def _head_asset(record: Record) -> HeadAsset:
     return HeadAsset(record.text("id"), record.text("version"), record.text("sha256"))
 
@@ -224,11 +220,8 @@ def _files(manifest: Record) -> tuple[PackagedFile, ...]:
 
 
 def _file(record: Record) -> PackagedFile:
-    path, sha256, origin = record.text("path"), record.text("sha256"), record.text("origin")
-    size = record.size("size")
+    path, sha256, size = record.text("path"), record.text("sha256"), record.size("size")
     check_path(path)
     if not _SHA256.fullmatch(sha256) or size > MAX_FILE_BYTES:
         raise damaged(f"manifest.json: {path!r} has no SHA-256 or more than {MAX_FILE_BYTES} bytes")
-    if origin not in ("source", "derived"):
-        raise damaged(f"manifest.json: {path!r} is neither source nor derived")
-    return PackagedFile(path, sha256, size, origin)
+    return PackagedFile(path, sha256, size, record.choice("origin", get_args(Origin)))

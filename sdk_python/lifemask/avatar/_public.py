@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lifemask._errors import ExportError
 from lifemask.avatar._avatar import HEAD_PATH, TEXTURES, Avatar
 from lifemask.avatar._container import read_package
 from lifemask.avatar._exporters import find_exporter
@@ -14,6 +16,9 @@ from lifemask.avatar._pictures import picture_shape
 from lifemask.avatar._records import damaged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lifemask.avatar._exporters import Exporter
     from lifemask.avatar._manifest import Manifest
 
 
@@ -33,12 +38,25 @@ def export(
 
     Raises:
         PackageError: The package cannot be read.
-        ExportError: No exporter fits, or the file cannot be written.
+        ExportError: No exporter fits, it has no such option, or the file cannot be written.
     """
     path = Path(out)
     exporter = find_exporter(path, format)
+    _check_options(exporter, options)
     exporter.export(Avatar.load(package), path, **options)
     return path
+
+
+def _check_options(exporter: Exporter, options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(exporter.export).parameters
+    taken = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = sorted(set(options) - set(taken))
+    if unknown and not open_ended:
+        raise ExportError(
+            f"the exporter has no option {unknown[0]!r}",
+            hint=f"Its options are: {', '.join(taken) or 'none'}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class AvatarInfo:
             "textures": {name: list(shape) for name, shape in self.textures.items()},
             "consent": manifest.consent.shown(),
             "consent_report": self.consent,
-            "licenses": [item._asdict() for item in manifest.licenses],
+            "licenses": [asdict(item) for item in manifest.licenses],
             "metrics": dict(manifest.metrics),
             "identity": list(manifest.identity),
             "files": [item._asdict() for item in manifest.files],

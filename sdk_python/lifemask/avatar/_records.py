@@ -5,8 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from typing import TYPE_CHECKING, TypeVar
 
 from lifemask._errors import PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Choice = TypeVar("Choice")
 
 _DAMAGED = "The package is damaged or was not made by lifemask; build it again."
 
@@ -79,6 +85,21 @@ class Record:
             return None if text is None else datetime.date.fromisoformat(text)
         except ValueError as error:
             raise self._wrong(key, "a date such as 2030-12-31") from error
+
+    def choice(self, key: str, choices: Sequence[Choice]) -> Choice:
+        """Return one of a few known texts."""
+        value = self._fields.get(key)
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise self._wrong(key, f"one of {', '.join(map(str, choices))}")
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean."""
+        value = self._fields.get(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
 
     def size(self, key: str) -> int:
         """Return a whole number >= 0."""
