@@ -232,7 +232,8 @@ def install_debian_packages() -> None:
     if not missing:
         return
     step("system packages")
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    root = os.geteuid() == 0  # portability: reached on Linux only
+    if shutil.which("apt-get") is None or not root:
         print(f"install these with your package manager: {' '.join(missing)}")
         return
     environment = {"DEBIAN_FRONTEND": "noninteractive"}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from needs import NODE_MODULES, require
+from needs import NODE_MODULES, PROVISION, require
+
+MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file")
+PLATFORM_REASON = "platform:"
+"""Begins the reason of a skip that no tool can mend, because the test is about another system."""
 
 NO_SKIP = os.environ.get("LIFEMASK_NO_SKIP", "0") not in ("", "0")
 
@@ -19,24 +24,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             require(name)
 
 
-def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if not NO_SKIP or report.outcome != "skipped" or hasattr(report, "wasxfail"):
-        return
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    report.outcome = "failed"
-    report.longrepr = f"nothing may skip in this run (LIFEMASK_NO_SKIP): {reason}"
+def _judge(report: pytest.TestReport | pytest.CollectReport, place: str) -> None:
+    """A library that the system lacks skips a test; where nothing may skip, every skip fails."""
+    library = MISSING_LIBRARY.search(str(report.longrepr)) if report.failed else None
+    if library is not None and not NO_SKIP:
+        report.outcome = "skipped"
+        report.longrepr = (place, 0, f"needs {library[1]}; try {PROVISION}")
+    elif NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        longrepr = report.longrepr
+        reason = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+        if PLATFORM_REASON not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"nothing may skip in this run (LIFEMASK_NO_SKIP): {reason}"
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
-    _refuse_skip(outcome.get_result())
+    _judge(outcome.get_result(), str(item.path))
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report() -> Iterator[None]:
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     outcome = yield
-    _refuse_skip(outcome.get_result())
+    _judge(outcome.get_result(), str(collector.path))
 
 
 @pytest.fixture(scope="session")

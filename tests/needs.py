@@ -7,12 +7,10 @@ body, `require("bpy")`. What is missing skips the test with a reason; with `LIFE
 
 from __future__ import annotations
 
-import ctypes.util
 import functools
 import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +21,7 @@ SHARED = ROOT.parent / "shared"
 TOOLS = Path(os.environ.get("LIFEMASK_TOOLS", ROOT / ".tools"))
 NODE_MODULES = TOOLS / "node" / "node_modules"
 
-_PROVISION = "python3 dev.py test --provision"
+PROVISION = "python3 dev.py test --provision"
 
 
 def node() -> Path | None:
@@ -59,9 +57,10 @@ def shared() -> Path | None:
 @functools.cache
 def landmarker() -> Path | None:
     """Return the landmarker's model if it and the native libraries it needs are there."""
-    if sys.platform == "linux" and not all(map(ctypes.util.find_library, ("EGL", "GLESv2"))):
+    from lifemask import ModelFileError, _doctor
+
+    if any(check.status == "failure" for check in _doctor._native_libraries()):
         return None
-    from lifemask import ModelFileError
     from lifemask.tracking import find_model
 
     try:
@@ -95,6 +94,6 @@ def require(name: str) -> Path:
     """
     found = TOOL_FINDERS[name]()
     if found is None:
-        hint = "no ../shared beside the checkout" if name == "shared" else f"try {_PROVISION}"
+        hint = "no ../shared beside the checkout" if name == "shared" else f"try {PROVISION}"
         pytest.skip(f"needs {name}; {hint}")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes.util
+import ctypes
 import importlib.metadata
 import importlib.util
 import platform
@@ -23,8 +23,13 @@ DEFAULT_PORT = 50710
 """Where `lifemask serve` listens unless told otherwise."""
 
 _FIRST_TESTED_PYTHON = (3, 11)
-_NATIVE_LIBRARIES = {"EGL": "libegl1", "GLESv2": "libgles2"}
-"""What mediapipe's landmarker loads on Linux, and the Debian package of each."""
+_NATIVE_LIBRARIES = {
+    "libEGL.so.1": "libegl1",
+    "libGLESv2.so.2": "libgles2",
+    "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+}
+"""What mediapipe and OpenCV load on Linux, and the Debian package of each."""
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -129,16 +134,21 @@ def _libraries(title: str, names: list[str], when_missing: Status, fix: str) -> 
 def _native_libraries() -> Iterator[Check]:
     if sys.platform != "linux":
         return
-    packages = [
-        package
-        for library, package in _NATIVE_LIBRARIES.items()
-        if ctypes.util.find_library(library) is None
-    ]
-    if packages:
-        fix = f"on Debian and Ubuntu: apt-get install {' '.join(packages)}"
-        yield Check("Graphics libraries", "failure", "the landmarker cannot load them", fix)
+    missing = [library for library in _NATIVE_LIBRARIES if not _loads(library)]
+    if missing:
+        packages = " ".join(_NATIVE_LIBRARIES[library] for library in missing)
+        fix = f"on Debian and Ubuntu: apt-get install {packages}"
+        yield Check("Graphics libraries", "failure", f"missing: {', '.join(missing)}", fix)
     else:
         yield Check("Graphics libraries", "ok", ", ".join(_NATIVE_LIBRARIES))
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _opencv() -> Iterator[Check]:
