@@ -80,11 +80,8 @@ def check_drift() -> list[str]:
         fresh = compile_stubs(Path(scratch))
         names = sorted(stub_names(fresh) | stub_names(STUBS))
         differences = [(name, _difference(STUBS / name, fresh / name)) for name in names]
-    return [
-        f"sdk_python/lifemask/v1/{name} is not what protos/ says; run tools/protos/generate.py\n{text}"
-        for name, text in differences
-        if text
-    ]
+    advice = "is not what protos/ says; run tools/protos/generate.py"
+    return [f"sdk_python/lifemask/v1/{name} {advice}\n{text}" for name, text in differences if text]
 
 
 def check_buf() -> list[str]:
