@@ -9,6 +9,7 @@ from lifemask.capture._frames import (
     all_channels_valid,
 )
 from lifemask.capture._image_sources import PhotoSource, VideoSource, WebcamSource
+from lifemask.capture._scripted import ScriptedPerformance
 
 __all__ = [
     "ImageFrame",
@@ -16,6 +17,7 @@ __all__ = [
     "PerformanceFrame",
     "PerformanceSource",
     "PhotoSource",
+    "ScriptedPerformance",
     "TrackingState",
     "VideoSource",
     "WebcamSource",
