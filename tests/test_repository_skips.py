@@ -50,7 +50,7 @@ def outcomes(folder, **variables):
     ("no_skip", "counts"),
     [
         ("0", "1 failed, 1 passed, 3 skipped"),
-        ("1", "3 failed, 1 passed, 1 skipped"),
+        ("1", "2 failed, 1 passed, 1 skipped, 1 error"),
     ],
 )
 def test_what_is_missing_skips_or_fails(tmp_path, no_skip, counts):
