@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -181,6 +183,14 @@ def test_all_violations_are_reported_at_once():
 @pytest.mark.parametrize("data", [b"", b"not a model", b"\x89PNG\r\n\x1a\n", bytes(100)])
 def test_not_a_model(data):
     assert [violation.rule for violation in lint_onnx(data)] == ["format"]
+
+
+@hypothesis.given(st.integers(0), st.binary(max_size=8), st.integers(0, 8))
+def test_damaged_models_are_reported_not_raised(position, inserted, removed):
+    data = _network().SerializeToString()
+    position %= len(data)
+    damaged = data[:position] + inserted + data[position + removed :]
+    assert all(isinstance(violation.message, str) for violation in lint_onnx(damaged))
 
 
 def test_invalid_graph():

@@ -89,14 +89,10 @@ def lint_onnx(model: bytes | Path) -> tuple[OnnxViolation, ...]:
     parsed = _parse(data)
     if parsed is None:
         return (OnnxViolation("format", "file", "is not an ONNX model"),)
-    found = [
-        *_versions(parsed),
-        *_operators(parsed),
-        *_weights(parsed),
-        *_interface(parsed.graph),
-    ]
-    external = any(violation.rule == "external-data" for violation in found)
-    return tuple(found) if external else (*found, *_consistency(parsed))
+    try:
+        return tuple(_violations(parsed))
+    except UnicodeDecodeError:  # protobuf decodes texts only when they are read
+        return (OnnxViolation("format", "file", "is a damaged ONNX model"),)
 
 
 def check_onnx(model: bytes | Path, name: str) -> None:
@@ -116,6 +112,18 @@ def check_onnx(model: bytes | Path, name: str) -> None:
             f"{name!r} does not run in every engine: {listed}",
             hint=f"Export it with opset {OPSET}, static shapes and embedded weights.",
         )
+
+
+def _violations(model: ModelProto) -> list[OnnxViolation]:
+    found = [
+        *_versions(model),
+        *_operators(model),
+        *_weights(model),
+        *_interface(model.graph),
+    ]
+    # onnx's own checker would look for the external files.
+    external = any(violation.rule == "external-data" for violation in found)
+    return found if external else [*found, *_consistency(model)]
 
 
 def _parse(data: bytes) -> ModelProto | None:
