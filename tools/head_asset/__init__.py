@@ -1,0 +1,1 @@
+"""Build the default head asset from MakeHuman data."""

@@ -137,7 +137,7 @@ def _identity(wheel: Wheel, layout: Layout) -> Modes:
     weights = np.ones(stacked.shape[1])
     # The front of the face decides likeness: its details count more than the size of the skull.
     front = np.clip((layout.assemble(wheel.mesh.vertices)[:, 2] - 0.04) / 0.04, 0, 1)
-    weights += 3.0 * front
+    weights += 20.0 * front
     weights[-len(JOINT_NAMES) :] = 0.0
     modes = whiten(stacked, weights)
     print(
@@ -188,7 +188,7 @@ def _weld(layout: Layout, islands: dict[str, list[Island]]):
                 n_uv += len(island.uv)
                 n_faces += len(faces[-1])
         else:
-            piece = layout.arches[name] if name in layout.arches else layout.eyeball
+            piece = layout.arches.get(name, layout.eyeball)
             faces.append(piece.triangles + layout.slices[name].start)
             faces_uv.append(piece.corners + n_uv)
             uv.append(place(piece.uv, name))
@@ -318,7 +318,8 @@ def _report_atlas(uv, faces, faces_uv, face_mask) -> None:
     area = 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
     share = np.abs(area)[face_mask[faces].mean(axis=1) > 0.5].sum()
     print(
-        f"the face takes {100 * share:.1f} % of the atlas, all islands {100 * np.abs(area).sum():.1f} %"
+        f"the face takes {100 * share:.1f} % of the atlas, "
+        f"all islands {100 * np.abs(area).sum():.1f} %"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,7 +147,7 @@ def _columns(half_widths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return per column: position along the arch in [-1, 1], whether a gap, whether a molar."""
     edges = np.r_[0, np.cumsum(half_widths)] / half_widths.sum()
     right = []
-    for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(edges)):
         molar = float(i >= 3)
         right += [
             (a, 1.0, molar),
