@@ -45,6 +45,7 @@ DEBIAN_PACKAGES = (
     "libgles2",
     "libgl1",
     "libglib2.0-0",
+    "libxcb1",
     # what bpy loads
     "libice6",
     "libsm6",

@@ -114,6 +114,16 @@ def test_defect_is_one_line_that_tells_how_to_see_more(failing, capsys):
     assert "Traceback" not in err
 
 
+def test_missing_system_library_says_what_to_install(failing, capsys):
+    failing(ImportError("libGL.so.1: cannot open shared object file: No such file or directory"))
+    assert _app.run(["licenses"]) == 4
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: the system library libGL.so.1 is missing"
+    assert "apt-get install" in hint
+    assert " libgl1 " in hint
+    assert "docs/errors.md#missing-extra" in hint
+
+
 def test_traceback_variable_lets_the_exception_out(failing, monkeypatch):
     monkeypatch.setenv("LIFEMASK_TRACEBACK", "1")
     failing(ZeroDivisionError())

@@ -28,8 +28,15 @@ _NATIVE_LIBRARIES = {
     "libGLESv2.so.2": "libgles2",
     "libGL.so.1": "libgl1",
     "libglib-2.0.so.0": "libglib2.0-0",
+    "libxcb.so.1": "libxcb1",
 }
 """What mediapipe and OpenCV load on Linux, and the Debian package of each."""
+
+NATIVE_LIBRARIES_HINT = (
+    f"On Debian or Ubuntu: apt-get install {' '.join(_NATIVE_LIBRARIES.values())}"
+)
+"""For errors about a library of the operating system."""
+
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -137,7 +144,7 @@ def _native_libraries() -> Iterator[Check]:
     missing = [library for library in _NATIVE_LIBRARIES if not _loads(library)]
     if missing:
         packages = " ".join(_NATIVE_LIBRARIES[library] for library in missing)
-        fix = f"on Debian and Ubuntu: apt-get install {packages}"
+        fix = f"on Debian or Ubuntu: apt-get install {packages}"
         yield Check("Graphics libraries", "failure", f"missing: {', '.join(missing)}", fix)
     else:
         yield Check("Graphics libraries", "ok", ", ".join(_NATIVE_LIBRARIES))

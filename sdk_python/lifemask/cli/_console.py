@@ -11,6 +11,7 @@ import datetime
 import enum
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lifemask._errors import LifemaskError
+from lifemask._errors import LifemaskError, MissingExtraError
 from lifemask._progress import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 ERROR_DOCUMENT = "docs/errors.md"
+_MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file")
 
 
 @dataclasses.dataclass
@@ -154,7 +156,7 @@ def print_error(error: Exception) -> int:
         The exit code that goes with it.
     """
     if not isinstance(error, LifemaskError):
-        error = _as_internal(error)
+        error = _as_lifemask_error(error)
     _print_lines(error, code=error.code)
     return error.exit_code
 
@@ -185,10 +187,18 @@ def _print_lines(error: LifemaskError, *, code: str) -> None:
     console.print(f"[bold]hint:[/] {_escape(error.hint)} {place}" if error.hint else place)
 
 
-def _as_internal(error: Exception) -> LifemaskError:
-    kind = type(error).__name__
+def _as_lifemask_error(error: Exception) -> LifemaskError:
+    """Explain a missing system library; anything else is a defect of lifemask."""
+    library = (
+        _MISSING_LIBRARY.search(str(error)) if isinstance(error, OSError | ImportError) else None
+    )
+    if library is not None:
+        from lifemask._doctor import NATIVE_LIBRARIES_HINT
+
+        message = f"the system library {library[1]} is missing"
+        return MissingExtraError(message, hint=NATIVE_LIBRARIES_HINT)
     hint = "set LIFEMASK_TRACEBACK=1 to see where; `lifemask doctor --json` belongs in a report"
-    return LifemaskError(f"{kind}: {' '.join(str(error).split())}", hint=hint)
+    return LifemaskError(f"{type(error).__name__}: {error}", hint=hint)
 
 
 def _escape(text: str) -> str:
