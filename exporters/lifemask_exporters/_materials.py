@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from lifemask.avatar._pictures import encode_png
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,7 +46,10 @@ LOOKS = {
 def add_materials(
     builder: GlbBuilder, textures: Mapping[str, NDArray[np.uint8]], image_format: ImageFormat
 ) -> dict[str, int]:
-    """Add the materials that share the head atlas: all but the lashes."""
+    """Add the materials that share the head atlas: all but the lashes.
+
+    The normal map always is PNG: the blocks of JPEG show in reflections.
+    """
     albedo = normal = orm = None
     if "albedo" in textures:
         opaque = textures["albedo"][..., :3]
@@ -52,7 +57,7 @@ def add_materials(
     if "normal" in textures:
         normal = builder.add_texture(*_encode(textures["normal"][..., :3], "png"), "normal")
     if "orm" in textures:
-        orm = builder.add_texture(*_encode(textures["orm"][..., :3], "png"), "orm")
+        orm = builder.add_texture(*_encode(textures["orm"][..., :3], image_format), "orm")
     return {
         name: builder.add_material(
             name,
@@ -119,12 +124,11 @@ def _factor(look: Look, texture: int | None) -> tuple[float, ...]:
 
 def _encode(image: NDArray[np.uint8], image_format: ImageFormat) -> tuple[bytes, str]:
     """Return the encoded picture and its media type; JPEG keeps full colour resolution."""
+    if image_format == "png":
+        return encode_png(image), "image/png"
     from PIL import Image
 
     buffer = io.BytesIO()
     picture = Image.fromarray(np.ascontiguousarray(image))
-    if image_format == "jpeg":
-        picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    else:
-        picture.save(buffer, "PNG", compress_level=6)
-    return buffer.getvalue(), f"image/{image_format}"
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    return buffer.getvalue(), "image/jpeg"

@@ -53,8 +53,8 @@ def export(
         path: The file to write; it appears only when it is complete.
         sparse: Store morph targets as sparse accessors: a tenth of the size, for the web; some
             engine importers mishandle them.
-        image_format: Encoding of the base colour, `"jpeg"` or `"png"`; all other textures are
-            PNG.
+        image_format: Encoding of base colour and ORM, `"jpeg"` or `"png"`; normal map and
+            lashes always are PNG.
         animations: Add the clips `blink`, `smile` and `visemes`. Off by default, because
             importers play the first clip on their own and it then overwrites live weights.
 

@@ -23,7 +23,7 @@ def export(
         bool, typer.Option("--sparse", help="glTF: small morph targets, for the web.")
     ] = False,
     png: Annotated[
-        bool, typer.Option("--png", help="glTF: store the base colour as PNG instead of JPEG.")
+        bool, typer.Option("--png", help="glTF: store all textures as PNG, without loss.")
     ] = False,
     animations: Annotated[
         bool, typer.Option("--animations", help="glTF: add clips (blink, smile, visemes).")
