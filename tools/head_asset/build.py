@@ -27,6 +27,7 @@ from head_asset.atlas import (
     skin_island,
     strip_island,
 )
+from head_asset.calibration import CALIBRATED_PATH, calibrated_points, embed_face
 from head_asset.embedding import (
     INNER_LIPS,
     IRIS_FIRST,
@@ -228,6 +229,11 @@ def _landmarks(wheel: Wheel, layout: Layout, neutral: np.ndarray, faces: np.ndar
     chosen, barycentric = embed(closed_points, neutral, skin)
     inner = list(INNER_LIPS)
     chosen[inner], barycentric[inner] = embed(opened_points[inner], opened, skin)
+    if CALIBRATED_PATH.exists():
+        jaw = deltas[COEFFICIENT_INDEX["jawOpen"]]
+        chosen[:IRIS_FIRST], barycentric[:IRIS_FIRST] = embed_face(
+            calibrated_points(), neutral, jaw, skin
+        )
     chosen = _number_of(faces, skin)[chosen]
     eyes = np.flatnonzero(
         (faces[:, 0] >= layout.slices["eye_left"].start)

@@ -1,27 +1,43 @@
 """Landmarks, identity and expression solving, smoothing."""
 
 from lifemask.tracking._faces import (
-    FACE_POINT_COUNT,
-    LANDMARK_COUNT,
     FaceChoice,
     FaceLandmarks,
     Landmarker,
     measured_channels,
     select_face,
 )
+from lifemask.tracking._fit import PhotoFit, fit_photo, fit_photos, landmark_error
+from lifemask.tracking._gaze import gaze_coefficients
 from lifemask.tracking._landmarker import FaceLandmarker
+from lifemask.tracking._mirror import MIRRORED
 from lifemask.tracking._models import MODEL_FILES, ModelFile, find_model, model_cache_directory
+from lifemask.tracking._projection import interocular_pixels
+from lifemask.tracking._regions import FACE_POINTS, LANDMARK_COUNT, REGIONS
+from lifemask.tracking._settings import SolveSettings, facing_weights
+from lifemask.tracking._shape import LandmarkShape
 
 __all__ = [
-    "FACE_POINT_COUNT",
+    "FACE_POINTS",
     "LANDMARK_COUNT",
+    "MIRRORED",
     "MODEL_FILES",
+    "REGIONS",
     "FaceChoice",
     "FaceLandmarker",
     "FaceLandmarks",
+    "LandmarkShape",
     "Landmarker",
     "ModelFile",
+    "PhotoFit",
+    "SolveSettings",
+    "facing_weights",
     "find_model",
+    "fit_photo",
+    "fit_photos",
+    "gaze_coefficients",
+    "interocular_pixels",
+    "landmark_error",
     "measured_channels",
     "model_cache_directory",
     "select_face",

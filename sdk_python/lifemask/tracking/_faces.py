@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from lifemask._errors import FaceCutError, NoFaceError, SeveralFacesError
 from lifemask.heads import COEFFICIENT_NAMES
+from lifemask.tracking._regions import FACE_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-LANDMARK_COUNT: Final = 478
-"""468 points of MediaPipe's face mesh, then five for each iris."""
-
-FACE_POINT_COUNT: Final = 468
-"""Points without the irises: errors are means over these."""
 
 _CUT_TOLERANCE = 0.02
 """Share of the face's size by which landmarks may overshoot the border of the picture."""
@@ -55,8 +50,8 @@ class FaceLandmarks:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the 468 face points, pixels."""
-        low = self.pixels[:FACE_POINT_COUNT].min(axis=0)
-        high = self.pixels[:FACE_POINT_COUNT].max(axis=0)
+        low = self.pixels[:FACE_POINTS].min(axis=0)
+        high = self.pixels[:FACE_POINTS].max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
     @property

@@ -1,0 +1,76 @@
+"""Bounds and priors of the expression coefficients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.heads import COEFFICIENT_INDEX, COEFFICIENT_NAMES
+from lifemask.tracking._settings import EXCLUSIVE_PAIRS, prior_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lifemask.tracking._settings import SolveSettings
+
+SOLVED: Final = np.array(
+    [
+        index
+        for index, name in enumerate(COEFFICIENT_NAMES)
+        if name != "tongueOut" and not name.startswith("eyeLook")
+    ]
+)
+"""Coefficients that are unknowns: `eyeLook*` follow from the gaze, `tongueOut` is not seen."""
+
+_JAW_OPEN = COEFFICIENT_INDEX["jawOpen"]
+_MOUTH_CLOSE = COEFFICIENT_INDEX["mouthClose"]
+_FIRST, _SECOND = (np.array(side) for side in zip(*EXCLUSIVE_PAIRS, strict=True))
+
+
+class CoefficientPrior:
+    """Sparsity, ridge, exclusive pairs and bounds of the solved coefficients.
+
+    Args:
+        settings: Weights of the terms.
+    """
+
+    def __init__(self, settings: SolveSettings) -> None:
+        factors = prior_factors()
+        self._sparsity = settings.sparsity * factors
+        self._ridge = settings.ridge * factors
+        self._exclusive = settings.exclusive
+
+    def gradient(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `(n_solved,)`.
+
+        A pair's product is linearised about the present values, so that each coefficient pays
+        for what its opponent does: the Hessian stays positive definite.
+        """
+        slope = self._sparsity + self._ridge * coefficients
+        np.add.at(slope, _FIRST, self._exclusive * coefficients[_SECOND])
+        np.add.at(slope, _SECOND, self._exclusive * coefficients[_FIRST])
+        return slope[SOLVED]
+
+    def curvature(self) -> NDArray[np.float64]:
+        """Return the diagonal of the Hessian, `(n_solved,)`."""
+        return self._ridge[SOLVED]
+
+    def energy(self, coefficients: NDArray[np.float64]) -> float:
+        """Return the prior's value."""
+        pairs = self._exclusive * np.sum(coefficients[_FIRST] * coefficients[_SECOND])
+        linear = self._sparsity[SOLVED] @ coefficients[SOLVED]
+        return float(linear + 0.5 * self._ridge[SOLVED] @ coefficients[SOLVED] ** 2 + pairs)
+
+
+def step_bounds(
+    coefficients: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and highest change `(n_solved,)` of the coefficients.
+
+    `mouthClose` brings the lips together against an open jaw, so it never exceeds `jawOpen`.
+    """
+    high = np.ones(len(coefficients))
+    high[_MOUTH_CLOSE] = max(coefficients[_JAW_OPEN], 1e-3)
+    values = np.minimum(coefficients, high)[SOLVED]
+    return -values, high[SOLVED] - values

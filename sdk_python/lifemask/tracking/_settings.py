@@ -1,0 +1,135 @@
+"""Weights of the landmark solver: what each term of its energy costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.heads import COEFFICIENT_INDEX, COEFFICIENT_NAMES
+from lifemask.tracking._regions import (
+    FACE_POINTS,
+    LID_PAIRS_LEFT,
+    LID_PAIRS_RIGHT,
+    LIP_PAIRS,
+    REGIONS,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """Terms of the solver's energy, in units of one half of a squared standard deviation.
+
+    Residuals are divided by the inter-ocular distance, so that nothing depends on the size of
+    the picture.
+
+    Attributes:
+        noise: Standard deviation of a landmark, share of the inter-ocular distance. Larger than
+            what is measured, because the errors of neighbouring landmarks go together.
+        huber: Residual, same unit, from which a landmark counts linearly.
+        contour: Weight of the landmarks on the face's outline, which slide along it.
+        features: Weight of the landmarks of eyes and lips.
+        lid_pairs: Weight of the gap between upper and lower lid points.
+        lip_pairs: Weight of the gap between upper and lower lip points.
+        identity: Weight of the unit-variance prior of the identity.
+        focal: Standard deviation of the logarithm of the focal length.
+        focal_guess: Most likely focal length divided by the longer side of the picture.
+        sparsity: Weight of the sum of the coefficients (L1).
+        ridge: Weight of the squared coefficients (L2).
+        exclusive: Weight of the products of coefficients that oppose each other.
+        temporal: Weight of the squared change of the coefficients since the previous frame.
+    """
+
+    noise: float = 0.03
+    huber: float = 0.03
+    contour: float = 0.4
+    features: float = 1.5
+    lid_pairs: float = 3.0
+    lip_pairs: float = 3.0
+    identity: float = 1.0
+    focal: float = 0.3
+    focal_guess: float = 1.2
+    sparsity: float = 2.0
+    ridge: float = 4.0
+    exclusive: float = 4.0
+    temporal: float = 0.0
+
+
+EXCLUSIVE_PAIRS: Final = tuple(
+    (COEFFICIENT_INDEX[first], COEFFICIENT_INDEX[second])
+    for first, second in (
+        ("eyeBlinkLeft", "eyeWideLeft"),
+        ("eyeBlinkRight", "eyeWideRight"),
+        ("jawLeft", "jawRight"),
+        ("mouthLeft", "mouthRight"),
+        ("mouthSmileLeft", "mouthFrownLeft"),
+        ("mouthSmileRight", "mouthFrownRight"),
+        ("mouthPucker", "mouthStretchLeft"),
+        ("mouthPucker", "mouthStretchRight"),
+        ("browDownLeft", "browOuterUpLeft"),
+        ("browDownRight", "browOuterUpRight"),
+    )
+)
+"""Index pairs of coefficients that a face does not show together."""
+
+_RARE: Final = {
+    "jawForward": 4.0,
+    "cheekPuff": 4.0,
+    "noseSneerLeft": 2.0,
+    "noseSneerRight": 2.0,
+    "cheekSquintLeft": 2.0,
+    "cheekSquintRight": 2.0,
+    "mouthDimpleLeft": 2.0,
+    "mouthDimpleRight": 2.0,
+    "mouthShrugLower": 2.0,
+    "mouthShrugUpper": 2.0,
+}
+"""Factors on the priors of coefficients that landmarks show poorly."""
+
+
+def prior_factors() -> NDArray[np.float64]:
+    """Return `(52,)` factors on the sparsity and ridge of each coefficient."""
+    return np.array([_RARE.get(name, 1.0) for name in COEFFICIENT_NAMES])
+
+
+def landmark_weights(settings: SolveSettings) -> NDArray[np.float64]:
+    """Return `(468,)` weights of the face points."""
+    weights = np.ones(FACE_POINTS)
+    weights[REGIONS["eyes"]] = weights[REGIONS["lips"]] = settings.features
+    weights[REGIONS["contour"]] = settings.contour
+    return weights
+
+
+def gap_pairs(settings: SolveSettings) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the `(n, 2)` lid and lip pairs and their `(n,)` weights."""
+    lids = np.concatenate([LID_PAIRS_LEFT, LID_PAIRS_RIGHT])
+    weights = [settings.lid_pairs] * len(lids) + [settings.lip_pairs] * len(LIP_PAIRS)
+    return np.concatenate([lids, LIP_PAIRS]), np.array(weights)
+
+
+def facing_weights(
+    points: NDArray[np.float64], rotation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weigh landmarks by how far their skin turns away from the camera.
+
+    Behind the outline of a turned head the landmarks that a detector reports lie on the visible
+    edge and no longer on the skin they belong to. Normals are those of a cylinder with a
+    rounded end, which is all that the outline needs.
+
+    Args:
+        points: `(468, 3)` m, head frame, at rest.
+        rotation: `(3, 3)` of the pose.
+
+    Returns:
+        `(468,)` in [0.05, 1].
+    """
+    centre = np.array([0.0, points[:, 1].mean(), points[:, 2].min()])
+    normals = (points - centre) * (1.0, 0.5, 1.0)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    facing = normals @ rotation[2]
+    step = np.clip((facing + 0.3) / 0.5, 0.0, 1.0)
+    return 0.05 + 0.95 * step * step * (3.0 - 2.0 * step)
