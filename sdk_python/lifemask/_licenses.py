@@ -109,11 +109,11 @@ def _dependencies() -> list[str]:
 
 def _licence_of(about: importlib.metadata.PackageMetadata) -> str:
     """Prefer the SPDX expression, then the classifiers, then the first line of free text."""
-    expression = about.get("License-Expression")
+    expression = about["License-Expression"]
     if expression:
         return expression
     classifiers = about.get_all("Classifier") or []
     named = [line.rsplit(" :: ", 1)[-1] for line in classifiers if line.startswith("License ::")]
     if named:
         return ", ".join(named)
-    return (about.get("License") or "not stated").strip().splitlines()[0][:80]
+    return (about["License"] or "not stated").strip().splitlines()[0][:80]
