@@ -109,11 +109,11 @@ def _dependencies() -> list[str]:
 
 def _licence_of(about: importlib.metadata.PackageMetadata) -> str:
     """Prefer the SPDX expression, then the classifiers, then the first line of free text."""
-    expression = about["License-Expression"]
-    if expression:
-        return expression
+    if "License-Expression" in about:
+        return about["License-Expression"]
     classifiers = about.get_all("Classifier") or []
     named = [line.rsplit(" :: ", 1)[-1] for line in classifiers if line.startswith("License ::")]
     if named:
         return ", ".join(named)
-    return (about["License"] or "not stated").strip().splitlines()[0][:80]
+    text = about["License"].strip() if "License" in about else ""
+    return text.splitlines()[0][:80] if text else "not stated"
