@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final
 from lifemask.avatar._container import MANIFEST_NAME, read_package, write_package
 from lifemask.avatar._exporters import get_exporter
 from lifemask.avatar._head_file import decode_head, encode_head
-from lifemask.avatar._manifest import HeadAsset, Manifest, PackagedFile, check_path
+from lifemask.avatar._manifest import (
+    MAX_NAME,
+    HeadAsset,
+    Manifest,
+    PackagedFile,
+    check_path,
+)
 from lifemask.avatar._pictures import LazyTextures, decode_png, encode_png
 from lifemask.avatar._records import damaged
 
@@ -60,8 +66,9 @@ class Avatar:
     attachments: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or len(self.name) > 200 or not self.name.isprintable():
-            raise ValueError("an avatar has a printable name of 1 to 200 characters")
+        printable = self.name.strip() and self.name.isprintable()
+        if not printable or len(self.name) > MAX_NAME:
+            raise ValueError(f"an avatar has a printable name of 1 to {MAX_NAME} characters")
         topology = self.head.topology
         asset = HeadAsset(topology.asset_id, topology.asset_version, topology.asset_sha256)
         manifest = replace(self.manifest, name=self.name, head_asset=asset)
@@ -112,18 +119,15 @@ class Avatar:
         head = decode_head(files.pop(HEAD_PATH), manifest.head_asset)
         preview = files.pop(PREVIEW_PATH, None)
         textures, models = _take(files, TEXTURES), _take(files, MODELS)
-        try:
-            return cls(
-                name=manifest.name,
-                head=head,
-                textures=LazyTextures(textures),
-                manifest=manifest,
-                models=models,
-                preview=None if preview is None else decode_png(preview, PREVIEW_PATH),
-                attachments=files,
-            )
-        except ValueError as error:
-            raise damaged(f"manifest.json: {error}") from error
+        return cls(
+            name=manifest.name,
+            head=head,
+            textures=LazyTextures(textures),
+            manifest=manifest,
+            models=models,
+            preview=None if preview is None else decode_png(preview, PREVIEW_PATH),
+            attachments=files,
+        )
 
     def _source_files(self) -> dict[str, bytes]:
         files = dict(self.attachments)

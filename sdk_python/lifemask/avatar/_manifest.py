@@ -22,6 +22,7 @@ MAX_FILES = 256
 MAX_FILE_BYTES = 256 * 2**20
 MAX_TOTAL_BYTES = 512 * 2**20
 MAX_MANIFEST_BYTES = 2**20
+MAX_NAME = 200
 UNSET = "unset"
 
 Origin = Literal["source", "derived"]
@@ -162,7 +163,7 @@ class Manifest:
                 expiry=consent.optional_date("expiry"),
             ),
             metrics=record.scalars("metrics"),
-            name=record.text("name", limit=200),
+            name=_name(record),
             head_asset=_head_asset(record.record("head_asset")),
             files=_files(record),
             generator=record.text("generator"),
@@ -193,6 +194,13 @@ def _check_version(version: str) -> None:
             f"the package has schema version {version}, this lifemask reads {SCHEMA_VERSION}",
             hint="Update lifemask (pip install --upgrade lifemask), or build the avatar again.",
         )
+
+
+def _name(record: Record) -> str:
+    name = record.text("name", limit=MAX_NAME)
+    if not name.strip():
+        raise damaged("manifest.json: the avatar has no name")
+    return name
 
 
 def _license(record: Record) -> License:
