@@ -37,7 +37,7 @@ def project(points: NDArray[np.float64], camera: Camera) -> Projection:
     by_point[:, 0, 0] = scale
     by_point[:, 1, 1] = -scale
     by_point[:, :, 2] = offset / -points[:, 2:]
-    return Projection(offset + (x0, y0), by_point)
+    return Projection(offset + np.array([x0, y0]), by_point)
 
 
 def pose_jacobian(

@@ -1,0 +1,174 @@
+"""Expression, gaze and pose of one frame after another, for a head that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifemask.capture import PerformanceFrame
+from lifemask.geometry import Camera, Pose, axis_angle_matrix
+from lifemask.heads import COEFFICIENT_COUNT, Head
+from lifemask.tracking._bounded import minimise_in_box
+from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, step_bounds
+from lifemask.tracking._fit import landmark_error
+from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
+from lifemask.tracking._linearise import LandmarkTerm, face_basis
+from lifemask.tracking._projection import guess_pose, interocular_pixels
+from lifemask.tracking._regions import FACE_POINTS
+from lifemask.tracking._settings import SolveSettings, landmark_weights
+from lifemask.tracking._shape import LandmarkShape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lifemask.tracking._faces import FaceLandmarks
+    from lifemask.tracking._linearise import NormalEquations
+
+_FIRST_ROUNDS = 10
+_ROUNDS = 3
+_STEP_DONE = 2e-3
+"""Largest change of a coefficient or of the rotation, radians, after which a frame is solved."""
+
+_LARGEST_TURN = 0.35
+"""Turn between frames, radians, beyond which the previous pose is no help."""
+
+
+@dataclass(frozen=True)
+class FrameSolution:
+    """What one frame shows.
+
+    Attributes:
+        coefficients: `(52,)` float64 in [0, 1]; `tongueOut` is always 0.
+        gaze: `(4,)` float64 rad: left yaw, left pitch, right yaw, right pitch.
+        pose: Of the head against the camera.
+        error_interocular: Mean distance of the 468 face points from their landmarks, divided by
+            the distance of the outer eye corners without yaw.
+    """
+
+    coefficients: NDArray[np.float64]
+    gaze: NDArray[np.float64]
+    pose: Pose
+    error_interocular: float
+
+    def performance_frame(self, capture_time_nanos: int) -> PerformanceFrame:
+        """Return the frame that is streamed and recorded."""
+        return PerformanceFrame(
+            capture_time_nanos=capture_time_nanos,
+            coefficients=self.coefficients.astype(np.float32),
+            head_rotation=self.pose.quaternion.astype(np.float32),
+            head_translation=self.pose.translation.astype(np.float32),
+            gaze=self.gaze.astype(np.float32),
+        )
+
+
+class FrameSolver:
+    """Solves frames in order of time, each from where the last one ended.
+
+    Args:
+        head: The performer's, with personal shapes if there are any.
+        camera: Of the pictures.
+        settings: Weights of the terms.
+    """
+
+    def __init__(
+        self,
+        head: Head | LandmarkShape,
+        camera: Camera,
+        *,
+        settings: SolveSettings | None = None,
+    ) -> None:
+        self._shape = LandmarkShape.from_head(head) if isinstance(head, Head) else head
+        self._camera = camera
+        self._settings = settings or SolveSettings()
+        self._prior = CoefficientPrior(self._settings)
+        self._term = LandmarkTerm(self._settings, self._shape.neutral[:FACE_POINTS])
+        self._basis = face_basis(self._shape.deltas[SOLVED])
+        self._last: FrameSolution | None = None
+
+    def reset(self) -> None:
+        """Forget the last frame, as after a cut."""
+        self._last = None
+
+    def solve(self, landmarks: FaceLandmarks) -> FrameSolution:
+        """Solve one frame.
+
+        Args:
+            landmarks: Of the face.
+        """
+        pose = guess_pose(
+            self._shape.neutral[:FACE_POINTS],
+            landmarks.points[:FACE_POINTS],
+            landmark_weights(self._settings),
+            self._camera,
+        )
+        last = self._last
+        if last is not None and not _far(last.pose, pose):
+            self._last = self._refine(landmarks, last.pose, last, _ROUNDS)
+        else:
+            self._last = self._refine(landmarks, pose, None, _FIRST_ROUNDS)
+        return self._last
+
+    def _refine(
+        self, landmarks: FaceLandmarks, pose: Pose, last: FrameSolution | None, rounds: int
+    ) -> FrameSolution:
+        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
+        before = None if last is None else last.coefficients
+        coefficients = np.zeros(COEFFICIENT_COUNT) if last is None else last.coefficients.copy()
+        gaze = np.zeros(4) if last is None else last.gaze
+        for number in range(rounds):
+            step, unit = self._step(seen, pose, coefficients, before)
+            coefficients[SOLVED] = np.clip(coefficients[SOLVED] + step[:-6], 0.0, 1.0)
+            pose = Pose(axis_angle_matrix(step[-6:-3]) @ pose.rotation, pose.translation + step[-3:])
+            if number == 0 or last is None:
+                points = self._shape.points(coefficients)
+                gaze = solve_gaze(
+                    self._shape, points, landmarks.pixels, pose, self._camera, unit, gaze
+                )
+                gaze_coefficients(gaze, coefficients)
+            if np.abs(step[:-3]).max() < _STEP_DONE:
+                break
+        points = self._shape.points(coefficients)
+        error = landmark_error(points, seen, pose, self._camera)
+        return FrameSolution(coefficients, gaze, pose, error)
+
+    def _step(
+        self,
+        seen: NDArray[np.float64],
+        pose: Pose,
+        coefficients: NDArray[np.float64],
+        before: NDArray[np.float64] | None,
+    ) -> tuple[NDArray[np.float64], float]:
+        """Return the step in coefficients, rotation and translation, and the unit in pixels."""
+        points = self._shape.points(coefficients)
+        unit = interocular_pixels(points, pose, self._camera)
+        data = self._term.linearise(
+            points[:FACE_POINTS], self._basis, seen, pose, self._camera, unit
+        )
+        self._add_priors(data, coefficients, before)
+        low, high = step_bounds(coefficients)
+        free = np.full(6, np.inf)
+        step = minimise_in_box(
+            data.hessian, data.gradient, np.concatenate([low, -free]), np.concatenate([high, free])
+        )
+        return step, unit
+
+    def _add_priors(
+        self,
+        data: NormalEquations,
+        coefficients: NDArray[np.float64],
+        before: NDArray[np.float64] | None,
+    ) -> None:
+        solved = np.arange(len(SOLVED))
+        data.hessian[solved, solved] += self._prior.curvature()
+        data.gradient[solved] += self._prior.gradient(coefficients)
+        if before is not None and self._settings.temporal > 0.0:
+            data.hessian[solved, solved] += self._settings.temporal
+            data.gradient[solved] += self._settings.temporal * (coefficients - before)[SOLVED]
+
+
+def _far(first: Pose, second: Pose) -> bool:
+    """Whether two poses differ by more than happens between frames."""
+    cosine = (np.trace(first.rotation.T @ second.rotation) - 1.0) / 2.0
+    return bool(cosine < np.cos(_LARGEST_TURN))
