@@ -219,10 +219,15 @@ def fetch_models(*, required: bool) -> None:
 
 
 def provision() -> None:
-    """Install every tool that a test needs; does again nothing that is already done."""
-    install_debian_packages()
-    install_node_packages()
-    install_blender()
+    """Install every tool that a test needs; does again nothing that is already done.
+
+    What cannot be installed is said and left out: its tests skip, or fail where nothing may skip.
+    """
+    for install_tool in (install_debian_packages, install_node_packages, install_blender):
+        try:
+            install_tool()
+        except DevelopmentError as error:
+            print(f"dev.py: {error}; tests that need it are skipped", file=sys.stderr)
 
 
 def install_debian_packages() -> None:
