@@ -1,0 +1,28 @@
+"""Pictures and videos of a head, drawn in software: no GPU, the same on every machine."""
+
+from lifemask.rendering._framing import frame_head, pose_vertices
+from lifemask.rendering._light import STUDIO_LIGHT, Lamp, Light
+from lifemask.rendering._renderer import Renderer, render, studio_background
+from lifemask.rendering._sheets import (
+    PREVIEW_YAWS,
+    TURNTABLE_YAWS,
+    contact_sheet,
+    preview,
+    turntable,
+)
+
+__all__ = [
+    "PREVIEW_YAWS",
+    "STUDIO_LIGHT",
+    "TURNTABLE_YAWS",
+    "Lamp",
+    "Light",
+    "Renderer",
+    "contact_sheet",
+    "frame_head",
+    "pose_vertices",
+    "preview",
+    "render",
+    "studio_background",
+    "turntable",
+]
