@@ -56,7 +56,8 @@ def export(
         image_format: Encoding of base colour and ORM, `"jpeg"` or `"png"`; normal map and
             lashes always are PNG.
         animations: Add the clips `blink`, `smile` and `visemes`. Off by default, because
-            importers play the first clip on their own and it then overwrites live weights.
+            importers play the first clip on their own and it then overwrites live weights, and
+            Blender hides animated meshes under empties that take their names.
 
     Raises:
         ExportError: The image format is unknown, or the file cannot be written.

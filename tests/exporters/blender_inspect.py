@@ -14,10 +14,12 @@ import bpy
 def main(path: str) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.import_scene.gltf(filepath=path)
-    meshes = {o.name: o for o in bpy.data.objects if o.type == "MESH" and o.parent is not None}
+    # Blender puts an Icosphere of its own beside the armature, as the shape of its bones.
+    objects = [o for o in bpy.data.objects if o.type == "MESH" and o.parent is not None]
     armatures = [o for o in bpy.data.objects if o.type == "ARMATURE"]
     report = {
-        "meshes": {name: _mesh(item) for name, item in meshes.items()},
+        "objects": [item.name for item in objects],
+        "meshes": {item.data.name: _mesh(item) for item in objects},
         "bones": [bone.name for armature in armatures for bone in armature.data.bones],
         "actions": sorted(action.name for action in bpy.data.actions),
     }
