@@ -39,24 +39,34 @@ if TYPE_CHECKING:
     from lifemask._doctor import doctor
     from lifemask._licenses import licenses
     from lifemask.avatar import Avatar, Consent, Manifest, build, export, info
-    from lifemask.capture import ImageFrame, PerformanceFrame, PerformanceSource
+    from lifemask.capture import (
+        ImageFrame,
+        PerformanceFrame,
+        PerformanceSource,
+        ScriptedPerformance,
+    )
     from lifemask.evaluation import evaluate
     from lifemask.geometry import Camera, Pose
     from lifemask.heads import COEFFICIENT_NAMES, Head, HeadModel, load_head_model
     from lifemask.rendering import render
-    from lifemask.streaming import Client, Server, serve, watch
+    from lifemask.streaming import Client, Server, ServerThread, serve, watch
 
 _HOMES = {
     "lifemask._demo": ("demo",),
     "lifemask._doctor": ("doctor",),
     "lifemask._licenses": ("licenses",),
     "lifemask.avatar": ("Avatar", "Consent", "Manifest", "build", "export", "info"),
-    "lifemask.capture": ("ImageFrame", "PerformanceFrame", "PerformanceSource"),
+    "lifemask.capture": (
+        "ImageFrame",
+        "PerformanceFrame",
+        "PerformanceSource",
+        "ScriptedPerformance",
+    ),
     "lifemask.evaluation": ("evaluate",),
     "lifemask.geometry": ("Camera", "Pose"),
     "lifemask.heads": ("COEFFICIENT_NAMES", "Head", "HeadModel", "load_head_model"),
     "lifemask.rendering": ("render",),
-    "lifemask.streaming": ("Client", "Server", "serve", "watch"),
+    "lifemask.streaming": ("Client", "Server", "ServerThread", "serve", "watch"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -83,7 +93,9 @@ __all__ = [
     "PerformanceFrame",
     "PerformanceSource",
     "Pose",
+    "ScriptedPerformance",
     "Server",
+    "ServerThread",
     "SeveralFacesError",
     "SourceError",
     "StreamError",
