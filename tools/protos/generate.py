@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 STUBS = ROOT / "sdk_python" / "lifemask" / "v1"
 BASELINE = PROTOS / "lifemask_v1.binpb"
-ENVIRONMENT = ROOT / ".tools" / "protos"
+ENVIRONMENT = Path(os.environ.get("LIFEMASK_TOOLS", ROOT / ".tools")) / "protos"
 # Code from this compiler imports on every protobuf runtime from 5.29 on.
 REQUIREMENTS = ("grpcio-tools==1.70.0", "setuptools<80", "buf-bin==1.75.0")
 PACKAGE_DOCSTRING = (

@@ -138,7 +138,7 @@ class Client:
         connection = self._connection
         return FrameStream(
             lambda: CreditedCall(connection, subject, credits),
-            connection.address,
+            connection,
             reconnect_seconds=reconnect_seconds,
             silence_seconds=silence_seconds,
         )
@@ -151,7 +151,7 @@ class Client:
             max_rate_hz: Highest rate; 0 for every frame.
         """
         connection = self._connection
-        return FrameStream(lambda: PlainCall(connection, subject, max_rate_hz), connection.address)
+        return FrameStream(lambda: PlainCall(connection, subject, max_rate_hz), connection)
 
     def synchronize_clock(self, exchanges: int = 8) -> ClockOffset:
         """Compare the server's clock with this machine's.

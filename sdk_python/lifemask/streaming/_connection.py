@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import grpc
 
+from lifemask._errors import StreamError
 from lifemask.streaming._address import parse_address
 from lifemask.streaming._status import client_error
+from lifemask.streaming._token import check_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,14 +39,17 @@ class Connection:
         timeout_seconds: Longest time for a single answer.
 
     Raises:
-        StreamError: If the address is malformed.
+        StreamError: If the address or the token is malformed.
     """
 
     def __init__(self, address: str, *, token: str | None, timeout_seconds: float) -> None:
         self.address = str(parse_address(address))
         self.timeout_seconds = timeout_seconds
-        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self.metadata = (
+            () if token is None else (("authorization", f"Bearer {check_token(token)}"),)
+        )
         self.channel = grpc.insecure_channel(self.address, options=_OPTIONS)
+        self._closed = False
 
     def ask(self, method: Callable[..., _Response], request: Any) -> _Response:
         """Make a call with one answer.
@@ -61,12 +66,12 @@ class Connection:
         Raises:
             StreamError: If the server does not answer, or refuses.
         """
-        call = method(request, metadata=self.metadata)
-        try:
-            with self.errors():
+        with self.errors():
+            call = method(request, metadata=self.metadata)
+            try:
                 yield from call
-        finally:
-            call.cancel()
+            finally:
+                call.cancel()
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -75,7 +80,12 @@ class Connection:
             yield
         except grpc.RpcError as error:
             raise client_error(error, self.address) from error
+        except ValueError as error:
+            if self._closed:
+                raise StreamError("the client is closed") from error
+            raise
 
     def close(self) -> None:
         """Close the channel; calls that are open end."""
+        self._closed = True
         self.channel.close()

@@ -103,7 +103,7 @@ class FrameStream:
 
     Args:
         open_call: Makes the call; again after a lost connection.
-        address: For error messages.
+        connection: Over which it is made.
         reconnect_seconds: How long a lost connection is tried again before the error is raised;
             0 raises at once. The session of the header changes if the server was restarted.
         silence_seconds: How long nothing, not even a heartbeat, may come.
@@ -123,7 +123,7 @@ class FrameStream:
     def __init__(
         self,
         open_call: Callable[[], FrameCall],
-        address: str,
+        connection: Connection,
         *,
         reconnect_seconds: float = 0.0,
         silence_seconds: float = SILENCE_SECONDS,
@@ -133,7 +133,8 @@ class FrameStream:
         self.dropped = 0
         self.reconnects = 0
         self._open_call = open_call
-        self._address = address
+        self._connection = connection
+        self._address = connection.address
         self._reconnect_seconds = reconnect_seconds
         self._silence_seconds = silence_seconds
         self._call: FrameCall | None = None
@@ -186,7 +187,10 @@ class FrameStream:
     def _next_frame(self) -> ReceivedFrame | None:
         """Read responses up to the next frame; None at the end of the stream."""
         if self._call is None:
-            self._dial()
+            with self._connection.errors():
+                self._call = self._open_call()
+            self._alarm = _Alarm(self._call, self._silence_seconds)
+            self._layout = 0
         elif self._owes_credit:
             self._call.consumed()
         self._owes_credit = False
@@ -203,14 +207,6 @@ class FrameStream:
                 self._read_header(response.header)
             elif kind == "heartbeat":
                 self.dropped = response.heartbeat.dropped_count
-
-    def _dial(self) -> None:
-        try:
-            self._call = self._open_call()
-        except ValueError as error:  # what gRPC says of a closed channel
-            raise StreamError("the client is closed") from error
-        self._alarm = _Alarm(self._call, self._silence_seconds)
-        self._layout = 0
 
     def _receive(self) -> pb.StreamFramesResponse | pb.WatchFramesResponse:
         assert self._call is not None and self._alarm is not None

@@ -67,6 +67,9 @@ class PerformanceServicer(rpc.PerformanceServiceServicer):
         except CreditError as error:
             await abort(context, "CREDIT_LIMIT", str(error))
         with _subscribed(subject, subscription):
+            # Sent by the first write otherwise, and then an error at that moment would send it
+            # a second time, which gRPC refuses.
+            await context.send_initial_metadata(())
             reader = asyncio.ensure_future(_read_credits(requests, subscription))
             writer = asyncio.ensure_future(
                 _write_all(context, subject, subscription, pb.StreamFramesResponse)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_JOIN_SECONDS = 5.0
+_JOIN_SECONDS = 2.0
 
 
 class Producer:
@@ -77,12 +77,13 @@ class Producer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and close the source; blocks for the frame that is in work."""
+        """Stop the thread and close the source; waits for the frame that is in work."""
         self._stop.set()
-        if self._thread is None:
-            self.source.close()
-        else:
+        if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
+        if self._thread is None or self._thread.is_alive():
+            # A live source may wait for a frame that never comes; closing it lets go.
+            self.source.close()
 
     def _run(
         self,

@@ -16,7 +16,7 @@ from lifemask.streaming._avatar_store import AvatarStore
 from lifemask.streaming._hub import Hub, Subject
 from lifemask.streaming._performance_service import PerformanceServicer
 from lifemask.streaming._producer import Producer
-from lifemask.streaming._token import TokenInterceptor
+from lifemask.streaming._token import TokenInterceptor, check_token
 from lifemask.v1 import (
     avatar_service_pb2,
     avatar_service_pb2_grpc,
@@ -78,7 +78,7 @@ class Server:
 
     Raises:
         PackageError: If an avatar cannot be read.
-        StreamError: If the address is malformed.
+        StreamError: If the address or the token is malformed.
 
     Example:
         async with Server([ScriptedPerformance()], address="127.0.0.1:0") as server:
@@ -99,7 +99,9 @@ class Server:
     ) -> None:
         self._listen = parse_address(address)
         needs_token = require_token or token is not None or not is_loopback(self._listen.host)
-        self.token = (token or secrets.token_urlsafe(24)) if needs_token else None
+        if needs_token and token is None:
+            token = secrets.token_urlsafe(24)
+        self.token = None if token is None else check_token(token)
         self._store = AvatarStore(avatars)
         avatar_id = next(iter(self._store.avatars), "")
         self._producers = [

@@ -7,10 +7,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 
+from lifemask._errors import StreamError
 from lifemask.streaming._status import abort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+
+def check_token(token: str) -> str:
+    """Return the token if it can travel as metadata.
+
+    Raises:
+        StreamError: If it is empty or holds anything but printable ASCII without spaces.
+    """
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise StreamError(
+            "the token holds characters that no token can have",
+            hint="Use letters, digits, - and _, as in the token that `lifemask serve` prints.",
+        )
+    return token
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
