@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from lifemask.avatar._pictures import encode_png
+from lifemask.avatar import encode_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

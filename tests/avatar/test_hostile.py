@@ -122,7 +122,7 @@ def test_newer_major_version(refuse):
         "../head.npz",
         "a/../../head.npz",
         "a/./head.npz",
-        "/etc/passwd",
+        "/head.npz",
         "C:/head.npz",
         "C:head.npz",
         "..\\head.npz",
@@ -195,7 +195,8 @@ def test_links_in_a_folder(tmp_path, linked):
     outside = tmp_path / "outside"
     (folder / linked).rename(outside)
     try:
-        (folder / linked).symlink_to(outside, target_is_directory=outside.is_dir())
+        is_folder = outside.is_dir()
+        (folder / linked).symlink_to(outside, is_folder)  # portability: refusal skips the test
     except OSError:
         pytest.skip("this system does not let us make links")
     with pytest.raises(PackageError, match="link"):

@@ -8,7 +8,9 @@ from lifemask.avatar._exporters import (
     register_exporter,
 )
 from lifemask.avatar._manifest import Consent, HeadAsset, Manifest, PackagedFile
+from lifemask.avatar._pictures import encode_png
 from lifemask.avatar._public import AvatarInfo, export, info
+from lifemask.avatar._render import RenderReport, render
 
 __all__ = [
     "Avatar",
@@ -18,9 +20,12 @@ __all__ = [
     "HeadAsset",
     "Manifest",
     "PackagedFile",
+    "RenderReport",
+    "encode_png",
     "export",
     "exporter_names",
     "get_exporter",
     "info",
     "register_exporter",
+    "render",
 ]
