@@ -8,10 +8,15 @@ from lifemask.tracking._faces import (
     select_face,
 )
 from lifemask.tracking._fit import PhotoFit, fit_photo, fit_photos, landmark_error
+from lifemask.tracking._frame_solver import FrameSolution, FrameSolver
 from lifemask.tracking._gaze import gaze_coefficients
+from lifemask.tracking._key_frames import choose_key_frames
 from lifemask.tracking._landmarker import FaceLandmarker
 from lifemask.tracking._mirror import MIRRORED
 from lifemask.tracking._models import MODEL_FILES, ModelFile, find_model, model_cache_directory
+from lifemask.tracking._one_euro import OneEuroFilter, PerformanceSmoother, Smoothing
+from lifemask.tracking._performance import TrackedPerformance
+from lifemask.tracking._performer import Performer, fit_performer
 from lifemask.tracking._projection import interocular_pixels
 from lifemask.tracking._regions import FACE_POINTS, LANDMARK_COUNT, REGIONS
 from lifemask.tracking._settings import SolveSettings, facing_weights
@@ -26,13 +31,22 @@ __all__ = [
     "FaceChoice",
     "FaceLandmarker",
     "FaceLandmarks",
+    "FrameSolution",
+    "FrameSolver",
     "LandmarkShape",
     "Landmarker",
     "ModelFile",
+    "OneEuroFilter",
+    "PerformanceSmoother",
+    "Performer",
     "PhotoFit",
+    "Smoothing",
     "SolveSettings",
+    "TrackedPerformance",
+    "choose_key_frames",
     "facing_weights",
     "find_model",
+    "fit_performer",
     "fit_photo",
     "fit_photos",
     "gaze_coefficients",

@@ -13,6 +13,7 @@ from lifemask.tracking._bounded import minimise_in_box
 from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, step_bounds
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
 from lifemask.tracking._linearise import LandmarkTerm, face_basis
+from lifemask.tracking._products import product
 from lifemask.tracking._projection import guess_pose, interocular_pixels
 from lifemask.tracking._regions import FACE_POINTS
 from lifemask.tracking._settings import landmark_weights
@@ -72,6 +73,11 @@ class Bundle:
         model: Of the head.
         settings: Weights of the terms.
         shared_focal: Whether the pictures have one focal length.
+
+    Attributes:
+        identity: `(n_modes,)`, present estimate.
+        shape: Landmark points of that identity.
+        states: Unknowns of each picture.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class Bundle:
         self._basis = np.concatenate([identity, expressions[:, :, SOLVED]], axis=2)
         self._seen = [face.pixels[:FACE_POINTS].astype(np.float64) for face in pictures]
         self.identity = np.zeros(len(model.identity))
+        self.shape = LandmarkShape.from_model(model, self.identity)
         self.states = [self._first_state(face) for face in pictures]
 
     def solve(self, rounds: int) -> None:
@@ -100,10 +107,6 @@ class Bundle:
             self._follow_gaze()
             if settled:
                 break
-
-    def shape(self) -> LandmarkShape:
-        """Return the landmark points of the present identity."""
-        return LandmarkShape.from_model(self._model, self.identity)
 
     def _first_state(self, face: FaceLandmarks) -> PictureState:
         focal = self._settings.focal_guess * max(face.width, face.height)
@@ -118,7 +121,7 @@ class Bundle:
 
     def _round(self) -> bool:
         """Take one step; return whether it won next to nothing."""
-        term = LandmarkTerm(self._settings, self.shape().neutral[:FACE_POINTS])
+        term = LandmarkTerm(self._settings, self.shape.neutral[:FACE_POINTS])
         step = self._step(term)
         before = self._energy(term, self.identity, self.states)
         for halving in range(_HALVINGS):
@@ -126,6 +129,7 @@ class Bundle:
             after = self._energy(term, identity, states)
             if after < before:
                 self.identity, self.states = identity, states
+                self.shape = LandmarkShape.from_model(self._model, identity)
                 return before - after < _SETTLED * before
         return True
 
@@ -138,8 +142,9 @@ class Bundle:
             free = self._free(h, g, state)
             coupling = h[np.ix_(shared, free)]
             gain = np.linalg.solve(h[np.ix_(free, free)], np.c_[coupling.T, g[free]])
-            hessian += h[np.ix_(shared, shared)] - coupling @ gain[:, :size]
-            gradient += g[shared] - coupling @ gain[:, size]
+            eliminated = product(coupling, gain)
+            hessian += h[np.ix_(shared, shared)] - eliminated[:, :size]
+            gradient += g[shared] - eliminated[:, size]
             systems.append((h, g))
         step = -np.linalg.solve(hessian, gradient)
         local = [
@@ -151,7 +156,7 @@ class Bundle:
     def _normal_equations(
         self, term: LandmarkTerm, state: PictureState, seen: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        points = self.shape().points(state.coefficients)
+        points = self.shape.points(state.coefficients)
         unit = interocular_pixels(points, state.pose, state.camera)
         data = term.linearise(
             points[:FACE_POINTS], self._basis, seen, state.pose, state.camera, unit, focal=True
@@ -219,18 +224,18 @@ class Bundle:
             points = shape.points(state.coefficients)
             # In units of the step's start, or shrinking the head would look like progress.
             unit = interocular_pixels(
-                self.shape().points(before.coefficients), before.pose, before.camera
+                self.shape.points(before.coefficients), before.pose, before.camera
             )
             total += term.energy(points[:FACE_POINTS], seen, state.pose, state.camera, unit)
             total += self._prior.energy(state.coefficients)
         return total
 
     def _follow_gaze(self) -> None:
-        shape, states = self.shape(), []
+        states = []
         for state, face in zip(self.states, self._pictures, strict=True):
-            points = shape.points(state.coefficients)
+            points = self.shape.points(state.coefficients)
             unit = interocular_pixels(points, state.pose, state.camera)
-            gaze = solve_gaze(shape, points, face.pixels, state.pose, state.camera, unit)
+            gaze = solve_gaze(self.shape, points, face.pixels, state.pose, state.camera, unit)
             coefficients = state.coefficients.copy()
             gaze_coefficients(gaze, coefficients)
             states.append(replace(state, gaze=gaze, coefficients=coefficients))

@@ -137,3 +137,20 @@ def _pick(faces: Sequence[FaceLandmarks], choice: FaceChoice | None) -> FaceLand
 def left_to_right(faces: Sequence[FaceLandmarks]) -> list[FaceLandmarks]:
     """Return the faces in the order of their left edges in the picture."""
     return sorted(faces, key=lambda face: face.box[0])
+
+
+def nearest_face(faces: Sequence[FaceLandmarks], last: FaceLandmarks) -> FaceLandmarks:
+    """Return the face whose box overlaps most with that of a face seen before."""
+    return max(faces, key=lambda face: overlap(face, last))
+
+
+def overlap(first: FaceLandmarks, second: FaceLandmarks) -> float:
+    """Return the intersection over union of two faces' boxes."""
+    a, b = first.box, second.box
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return shared / (sum(areas) - shared)

@@ -93,7 +93,7 @@ def fit_photos(
     shared = same_camera and len({(face.width, face.height) for face in pictures}) == 1
     bundle = Bundle(pictures, restricted, settings or SolveSettings(), shared_focal=shared)
     bundle.solve(_ROUNDS)
-    shape = bundle.shape()
+    shape = bundle.shape
     return [
         PhotoFit(
             bundle.identity,

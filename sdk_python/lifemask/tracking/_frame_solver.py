@@ -120,7 +120,9 @@ class FrameSolver:
         for number in range(rounds):
             step, unit = self._step(seen, pose, coefficients, before)
             coefficients[SOLVED] = np.clip(coefficients[SOLVED] + step[:-6], 0.0, 1.0)
-            pose = Pose(axis_angle_matrix(step[-6:-3]) @ pose.rotation, pose.translation + step[-3:])
+            pose = Pose(
+                axis_angle_matrix(step[-6:-3]) @ pose.rotation, pose.translation + step[-3:]
+            )
             if number == 0 or last is None:
                 points = self._shape.points(coefficients)
                 gaze = solve_gaze(

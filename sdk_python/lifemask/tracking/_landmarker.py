@@ -15,7 +15,7 @@ import numpy as np
 
 from lifemask._errors import ImageError, MissingExtraError
 from lifemask.heads import COEFFICIENT_INDEX
-from lifemask.tracking._faces import FaceLandmarks, left_to_right
+from lifemask.tracking._faces import FaceLandmarks, left_to_right, nearest_face, overlap
 from lifemask.tracking._models import find_model
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class FaceLandmarker:
         last = self._last_face
         if last is None:
             return max(faces, key=lambda face: face.size)
-        return max(faces, key=lambda face: _overlap(face, last))
+        return nearest_face(faces, last)
 
     def _detect_once(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
         return _faces(self._image_mode().detect(_mediapipe_image(image)), image)
@@ -312,18 +312,6 @@ def _moved(
 def _without_doubles(faces: list[FaceLandmarks]) -> list[FaceLandmarks]:
     kept: list[FaceLandmarks] = []
     for face in sorted(faces, key=lambda face: face.size, reverse=True):
-        if all(_overlap(face, other) < _SAME_FACE_OVERLAP for other in kept):
+        if all(overlap(face, other) < _SAME_FACE_OVERLAP for other in kept):
             kept.append(face)
     return kept
-
-
-def _overlap(first: FaceLandmarks, second: FaceLandmarks) -> float:
-    """Intersection over union of the two boxes."""
-    a, b = first.box, second.box
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return shared / (sum(areas) - shared)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.tracking._products import gram
 from lifemask.tracking._projection import pose_jacobian, project, shape_jacobian
 from lifemask.tracking._regions import FACE_POINTS
 from lifemask.tracking._settings import facing_weights, gap_pairs, landmark_weights
@@ -117,7 +118,7 @@ class LandmarkTerm:
         rows = np.concatenate([jacobian * roots[:, :, None], gaps]).reshape(-1, jacobian.shape[2])
         gap_residual = (residual[self._upper] - residual[self._lower]) * gap_roots
         right = np.concatenate([residual * roots, gap_residual]).ravel()
-        return NormalEquations(rows.T @ rows, rows.T @ right)
+        return NormalEquations(*gram(rows, right))
 
     def _weights(
         self, residual: NDArray[np.float64], rotation: NDArray[np.float64]

@@ -53,8 +53,13 @@ def pose_jacobian(
         `(n, 2, 6)`: `d(exp(w) R x + t) = -[R x]_x dw + dt`.
     """
     # Row i of -[a]_x against p is the cross product a x p, so no skew matrix is built.
-    turning = np.cross(rotated[:, None, :], by_point)
-    return np.concatenate([turning, by_point], axis=2)
+    a, p = np.moveaxis(rotated[:, None, :], 2, 0), np.moveaxis(by_point, 2, 0)
+    out = np.empty((*by_point.shape[:2], 6))
+    for axis in range(3):
+        after, last = (axis + 1) % 3, (axis + 2) % 3
+        out[:, :, axis] = a[after] * p[last] - a[last] * p[after]
+    out[:, :, 3:] = by_point
+    return out
 
 
 def shape_jacobian(

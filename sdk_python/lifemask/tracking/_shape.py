@@ -35,9 +35,9 @@ class LandmarkShape:
         """Evaluate the head model's landmarks for an identity `(n_identity,)`."""
         weights = np.asarray(identity, np.float64)
         return cls(
-            model.neutral + np.tensordot(weights, model.identity, axes=1).astype(np.float64),
-            np.asarray(model.expressions, np.float64),
-            model.eye_centres + np.tensordot(weights, model.eye_identity, axes=1),
+            model.neutral + _weighted_sum(weights, model.identity),
+            np.ascontiguousarray(model.expressions, np.float64),
+            model.eye_centres + _weighted_sum(weights, model.eye_identity),
         )
 
     @classmethod
@@ -48,7 +48,9 @@ class LandmarkShape:
         eyes = [JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]
         return cls(
             np.einsum("lk,lkd->ld", weights, head.neutral[corners]),
-            np.einsum("lk,elkd->eld", weights, head.expression_deltas[:, corners]),
+            np.ascontiguousarray(
+                np.einsum("lk,elkd->eld", weights, head.expression_deltas[:, corners])
+            ),
             head.joints[eyes].astype(np.float64),
         )
 
@@ -66,7 +68,7 @@ class LandmarkShape:
         weights = np.asarray(coefficients, np.float64)
         if weights.shape != (COEFFICIENT_COUNT,):
             raise ValueError(f"coefficients have shape {weights.shape}, expected (52,)")
-        points = self.neutral + np.tensordot(weights, self.deltas, axes=1)
+        points = self.neutral + _weighted_sum(weights, self.deltas)
         if gaze is not None:
             for eye, (iris, angles) in enumerate(
                 zip((IRIS_LEFT, IRIS_RIGHT), np.reshape(gaze, (2, 2)), strict=True)
@@ -81,3 +83,9 @@ class LandmarkShape:
         """Distance of the outer eye corners at rest, metres."""
         right, left = OUTER_EYE_CORNERS
         return float(np.linalg.norm(self.neutral[left] - self.neutral[right]))
+
+
+def _weighted_sum(weights: NDArray[np.float64], parts: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the sum of `(n, ...)` parts weighted by `(n,)`, float64."""
+    flat = np.asarray(parts, np.float64).reshape(len(weights), -1)
+    return (weights @ flat).reshape(parts.shape[1:])

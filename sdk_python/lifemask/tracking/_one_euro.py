@@ -1,0 +1,155 @@
+"""Smoothing that gives way to fast motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifemask.capture import PerformanceFrame, TrackingState
+from lifemask.heads import COEFFICIENT_NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+class OneEuroFilter:
+    """The 1 Euro filter (Casiez, Roussel and Vogel 2012) on many values at once.
+
+    An exponential low-pass whose cutoff rises with the speed of each value:
+    `cutoff = minimum_cutoff_hz + beta * |speed|`.
+
+    Args:
+        minimum_cutoff_hz: Cutoff at rest; lower is smoother and later. A number, or one per
+            value.
+        beta: Rise of the cutoff, hertz per unit of the value per second. A number, or one per
+            value.
+        derivative_cutoff_hz: Cutoff of the speed itself.
+    """
+
+    def __init__(
+        self,
+        minimum_cutoff_hz: ArrayLike = 1.0,
+        beta: ArrayLike = 0.0,
+        derivative_cutoff_hz: float = 1.0,
+    ) -> None:
+        self._minimum = np.asarray(minimum_cutoff_hz, np.float64)
+        self._beta = np.asarray(beta, np.float64)
+        self._derivative_cutoff = derivative_cutoff_hz
+        if np.any(self._minimum <= 0) or derivative_cutoff_hz <= 0 or np.any(self._beta < 0):
+            raise ValueError("cutoffs must be positive and beta must not be negative")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next values pass unchanged."""
+        self._time: float | None = None
+        self._values: NDArray[np.float64] | None = None
+        self._raw: NDArray[np.float64] | None = None
+        self._speed: NDArray[np.float64] | None = None
+
+    def __call__(self, values: ArrayLike, time_seconds: float) -> NDArray[np.float64]:
+        """Filter the values of one instant.
+
+        Args:
+            values: `(n,)`.
+            time_seconds: From any origin; values at a time that does not increase replace
+                nothing and return the last result.
+
+        Returns:
+            `(n,)`.
+        """
+        new = np.asarray(values, np.float64)
+        if self._values is None or self._time is None or self._raw is None:
+            self._time, self._raw, self._values = time_seconds, new, new.copy()
+            self._speed = np.zeros_like(new)
+            return new.copy()
+        elapsed = time_seconds - self._time
+        if elapsed <= 0:
+            return self._values.copy()
+        speed = (new - self._raw) / elapsed
+        share = _share(self._derivative_cutoff, elapsed)
+        self._speed = share * speed + (1.0 - share) * self._speed
+        share = _share(self._minimum + self._beta * np.abs(self._speed), elapsed)
+        self._values = share * new + (1.0 - share) * self._values
+        # The speed is that of the filtered signal, as in the authors' own implementations.
+        self._time, self._raw = time_seconds, self._values
+        return self._values.copy()
+
+
+def _share(cutoff_hz: ArrayLike, elapsed: float) -> NDArray[np.float64]:
+    """Return the weight of the new value."""
+    time_constant = 1.0 / (2.0 * np.pi * np.asarray(cutoff_hz, np.float64))
+    return np.asarray(1.0 / (1.0 + time_constant / elapsed))
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How a live performance is smoothed; files are not.
+
+    Attributes:
+        expression_cutoff_hz: Of coefficients at rest.
+        expression_beta: Hertz per unit of a coefficient per second.
+        lid_cutoff_hz: Of `eyeBlink*`, which must not come late.
+        pose_cutoff_hz: Of rotation and translation at rest.
+        pose_beta: Hertz per unit (quaternion or metre) per second.
+        gaze_cutoff_hz: Of the gaze at rest.
+        gaze_beta: Hertz per radian per second.
+    """
+
+    expression_cutoff_hz: float = 2.0
+    expression_beta: float = 0.8
+    lid_cutoff_hz: float = 8.0
+    pose_cutoff_hz: float = 1.5
+    pose_beta: float = 20.0
+    gaze_cutoff_hz: float = 1.5
+    gaze_beta: float = 4.0
+
+
+class PerformanceSmoother:
+    """Applies `Smoothing` to frames; frames without a face pass and start it afresh.
+
+    Args:
+        smoothing: Cutoffs.
+    """
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        lids = np.array([name.startswith("eyeBlink") for name in COEFFICIENT_NAMES])
+        cutoffs = np.where(lids, smoothing.lid_cutoff_hz, smoothing.expression_cutoff_hz)
+        self._expression = OneEuroFilter(cutoffs, smoothing.expression_beta)
+        self._rotation = OneEuroFilter(smoothing.pose_cutoff_hz, smoothing.pose_beta)
+        self._translation = OneEuroFilter(smoothing.pose_cutoff_hz, smoothing.pose_beta)
+        self._gaze = OneEuroFilter(smoothing.gaze_cutoff_hz, smoothing.gaze_beta)
+        self._rotation_before: NDArray[np.float64] | None = None
+
+    def reset(self) -> None:
+        """Forget the past."""
+        for one in (self._expression, self._rotation, self._translation, self._gaze):
+            one.reset()
+        self._rotation_before = None
+
+    def __call__(self, frame: PerformanceFrame) -> PerformanceFrame:
+        """Return the smoothed frame."""
+        if frame.tracking_state is not TrackingState.TRACKED:
+            self.reset()
+            return frame
+        seconds = frame.capture_time_nanos / 1e9
+        coefficients = self._expression(frame.coefficients, seconds)
+        return PerformanceFrame(
+            capture_time_nanos=frame.capture_time_nanos,
+            coefficients=np.clip(coefficients, 0.0, 1.0).astype(np.float32),
+            head_rotation=self._turned(frame.head_rotation, seconds),
+            head_translation=self._translation(frame.head_translation, seconds).astype(np.float32),
+            gaze=self._gaze(frame.gaze, seconds).astype(np.float32),
+            tracking_state=frame.tracking_state,
+        )
+
+    def _turned(self, rotation: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+        quaternion = np.asarray(rotation, np.float64)
+        # A quaternion and its negative are one rotation; neighbours must have the same sign.
+        if self._rotation_before is not None and quaternion @ self._rotation_before < 0:
+            quaternion = -quaternion
+        smooth = self._rotation(quaternion, seconds)
+        self._rotation_before = smooth
+        unit = smooth / np.linalg.norm(smooth)
+        return (unit if unit[3] >= 0 else -unit).astype(np.float32)
