@@ -458,7 +458,6 @@ def png(width: int, height: int, color: int = 2, depth: int = 8, pixels: bytes =
         png(MAX_SIDE + 1, 1),
         png(2**31 - 1, 2**31 - 1),
         png(60_000, 60_000),
-        png(4, 4, color=0, pixels=bytes(20)),
         png(4, 4, color=0, depth=16, pixels=bytes(36)),
         png(4, 4),
         png(4, 4, pixels=bytes(10)),
@@ -474,6 +473,14 @@ def test_bad_pictures(data, tmp_path):
     path.write_bytes(with_file("preview.png", data))
     with pytest.raises(PackageError):
         Avatar.load(path)
+
+
+@pytest.mark.parametrize("name", ["albedo", "normal", "orm"])
+def test_grey_maps_that_need_color(name, tmp_path):
+    path = tmp_path / "x.lifemask"
+    path.write_bytes(with_file(f"textures/{name}.png", png(4, 4, color=0, pixels=bytes(20))))
+    with pytest.raises(PackageError, match="grey"):
+        Avatar.load(path).textures[name]
 
 
 def load_mutated(data: bytes, folder) -> None:

@@ -160,6 +160,13 @@ def test_files_of_later_versions_survive(path, tmp_path):
     assert Avatar.load(tmp_path / "again.lifemask").attachments == avatar.attachments
 
 
+def test_grey_textures(path):
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    make_avatar(textures={"provenance": grey}).save(path)
+    np.testing.assert_array_equal(Avatar.load(path).textures["provenance"], grey)
+    assert lifemask.info(path).textures == {"provenance": (3, 4, 1)}
+
+
 def test_unknown_fields_and_minor_versions_are_passed_over(path):
     path.write_bytes(with_manifest(lambda m: m.update(schema_version="1.7", mood="good")))
     assert Avatar.load(path).manifest.schema_version == "1.7"
@@ -184,6 +191,8 @@ def test_names_are_printable(name):
         {"textures": {"../x": np.zeros((4, 4, 3), np.uint8)}},
         {"textures": {"albedo": np.zeros((4, 4), np.uint8)}},
         {"textures": {"albedo": np.zeros((4, 4, 3), np.float32)}},
+        {"textures": {"mask": np.zeros((4, 4, 2), np.uint8)}},
+        {"textures": {"mask": np.zeros((0, 4), np.uint8)}},
         {"models": {"a.b": b""}},
         {"attachments": {"../evil": b""}},
         {"manifest": Manifest(metrics={"error": float("nan")})},

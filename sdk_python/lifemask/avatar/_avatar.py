@@ -19,7 +19,7 @@ from lifemask.avatar._manifest import (
     PackagedFile,
     check_path,
 )
-from lifemask.avatar._pictures import LazyTextures, decode_png, encode_png
+from lifemask.avatar._pictures import LazyTextures, decode_png, encode_png, texture_problem
 from lifemask.avatar._records import damaged
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Avatar:
         head: Geometry, personal shapes and joints.
         textures: `(height, width, 3 or 4)` uint8 by name, in the head atlas, origin top left.
             `albedo` is sRGB (a fourth channel is the coverage of the lashes), `normal` is a
-            tangent-space map with +Y up, `orm` is occlusion, roughness, metallic.
+            tangent-space map with +Y up, `orm` is occlusion, roughness, metallic. Others may
+            be grey, `(height, width)`.
         manifest: Where the avatar comes from. `name` and `head_asset` in it always are those of
             this avatar, and `files` are those of the package that it was loaded from.
         models: ONNX files by name, e.g. `"blendshape_regression"`.
@@ -133,7 +134,10 @@ class Avatar:
         files = dict(self.attachments)
         for name in files:
             check_path(name)
-        files |= {_path(TEXTURES, name): encode_png(t) for name, t in self.textures.items()}
+        for name, texture in self.textures.items():
+            if problem := texture_problem(name, texture):
+                raise ValueError(problem)
+            files[_path(TEXTURES, name)] = encode_png(texture)
         files |= {_path(MODELS, name): bytes(data) for name, data in self.models.items()}
         files[HEAD_PATH] = encode_head(self.head)
         return files
