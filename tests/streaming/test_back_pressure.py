@@ -109,11 +109,13 @@ def test_no_frame_without_credit_but_heartbeats():
 )
 def test_too_much_credit_is_an_error(requests):
     # Frames are so rare that they take at most one credit before the next request comes.
-    with ServerThread([LiveSource(rate_hz=4.0)]) as server:
-        with RawStream(server.address, *requests) as stream:
-            if len(requests) == 3:
-                stream.send(credit(8))
-            error = stream.failure()
+    with (
+        ServerThread([LiveSource(rate_hz=4.0)]) as server,
+        RawStream(server.address, *requests) as stream,
+    ):
+        if len(requests) == 3:
+            stream.send(credit(8))
+        error = stream.failure()
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert reason(error) == "CREDIT_LIMIT"
     assert "8" in error.details()

@@ -106,7 +106,7 @@ def _frames() -> Iterator[tuple[str, str, Message]]:
         layout_id=2**31 - 1,
         values=[0.0, 1.0, 1e-45, 1.1754944e-38, 0.33333334, 0.99999994],
         head_rotation=frame_pb.Quaternion(x=-1.0),
-        head_translation=frame_pb.Vector3(x=3.4028235e38, y=-3.4028235e38, z=-1e-45),
+        head_translation=frame_pb.Vector3(x=2.0**127, y=-(2.0**127), z=-1e-45),
         gaze=frame_pb.Gaze(left_yaw=-0.0, left_pitch=-1.5, right_yaw=1.5, right_pitch=0.25),
         tracking_state=frame_pb.TRACKING_STATE_LOST,
     )

@@ -40,13 +40,22 @@ class ReadAhead:
         self.channel_validity = source.channel_validity
         self._source = source
         self._kept: list[PerformanceFrame] | None = None
+        self._reader: _Reader | None = None
+
+    def prepare(self) -> None:
+        """Begin to read, so that the first frame is there when it is asked for."""
+        if self._reader is None and self._kept is None:
+            depth = max(2, round(_AHEAD_SECONDS * self.rate_hz))
+            self._reader = _Reader(self._source, depth)
 
     def frames(self) -> Iterator[PerformanceFrame]:
         """Yield the frames of the source; may be called again after the end."""
         if self._kept is not None:
             yield from self._kept
             return
-        reader = _Reader(self._source, depth=max(2, round(_AHEAD_SECONDS * self.rate_hz)))
+        self.prepare()
+        reader, self._reader = self._reader, None
+        assert reader is not None
         seen: list[PerformanceFrame] = []
         try:
             reader.wait_for(max(1, round(_START_SECONDS * self.rate_hz)))
@@ -60,7 +69,9 @@ class ReadAhead:
             self._kept = seen
 
     def close(self) -> None:
-        """Close the source."""
+        """Stop reading and close the source."""
+        if self._reader is not None:
+            self._reader.stop()
         self._source.close()
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lifemask._progress import no_progress
-from lifemask.geometry import Camera, Pose, VideoWriter, matrix_axis_angle
+from lifemask.geometry import Pose, VideoWriter
+from lifemask.rendering import Renderer, frame_head, pose_vertices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -19,28 +19,14 @@ if TYPE_CHECKING:
     from lifemask._progress import ProgressCallback
     from lifemask.avatar import Avatar
     from lifemask.capture import PerformanceFrame
-    from lifemask.heads import Head
 
 SIZE = 512
 """Width and height of the pictures, pixels."""
 
 _DEFAULT_RATE_HZ = 30.0
 _LONGEST_PAUSE_SECONDS = 5.0
-_VIEW_HEIGHT = 0.40
-"""Height of what the picture shows at the distance of the head, metres."""
-
-
-@dataclass(frozen=True)
-class Framing:
-    """A fixed camera, and the offset that puts the head before it.
-
-    Attributes:
-        camera: The view.
-        offset: `(3,)` metres, added to the head's translation.
-    """
-
-    camera: Camera
-    offset: NDArray[np.float64]
+_DROP = 0.02
+"""How far the end of the neck lies below the picture, metres, so that sway does not show it."""
 
 
 def film(
@@ -73,13 +59,13 @@ def film(
     """
     rate = rate_hz or _DEFAULT_RATE_HZ
     order = video_order([frame.capture_time_nanos for frame in frames], rate)
-    framing = frame_head(avatar.head, frames)
-    drawn: tuple[int, NDArray[np.uint8]] | None = None
+    drawn = -1
     with VideoWriter(path, SIZE, SIZE, rate) as video:
+        draw = artist(avatar, frames)
         for count, index in enumerate(order):
-            if drawn is None or drawn[0] != index:
-                drawn = index, draw(avatar, frames[index], framing)
-            video.write(drawn[1])
+            if index != drawn:
+                drawn, picture = index, draw(frames[index])
+            video.write(picture)
             progress("draw the video", (count + 1) / len(order))
     return len(order)
 
@@ -101,22 +87,24 @@ def video_order(capture_times: Sequence[int], rate_hz: float) -> NDArray[np.intp
     return np.searchsorted(middles, instants, side="right")
 
 
-def frame_head(head: Head, frames: Sequence[PerformanceFrame]) -> Framing:
-    """Return a camera at the performer's typical distance that shows the head in the middle."""
-    place = np.median([frame.head_translation for frame in frames], axis=0).astype(np.float64)
-    skin = head.neutral[head.topology.parts["skin"].vertices]
-    middle = (skin.min(axis=0) + skin.max(axis=0)) / 2.0
-    distance = max(0.2, -float(place[2]))
-    offset = np.array([-place[0], -place[1] - middle[1], -distance - place[2]])
-    return Framing(Camera(SIZE, SIZE, SIZE * distance / _VIEW_HEIGHT), offset)
+def artist(
+    avatar: Avatar, frames: Sequence[PerformanceFrame]
+) -> Callable[[PerformanceFrame], NDArray[np.uint8]]:
+    """Return a function that draws one frame as `(SIZE, SIZE, 3)` uint8.
 
+    The camera stands still, as far from the head as the performer's typically was, and shows
+    the performer's typical place in the middle. The shoulders stay upright while the head turns.
+    """
+    places = np.array([frame.head_translation for frame in frames], np.float64)
+    typical = np.median(places, axis=0)
+    distance = float(np.clip(-typical[2], 0.3, 3.0))
+    camera, rest = frame_head(avatar.head, SIZE, SIZE, distance=distance)
+    offset = rest.translation - typical - [0.0, _DROP, 0.0]
+    renderer = Renderer(avatar.head, avatar.textures)
 
-def draw(avatar: Avatar, frame: PerformanceFrame, framing: Framing) -> NDArray[np.uint8]:
-    """Return one picture `(SIZE, SIZE, 3)` uint8; the shoulders stay while the head turns."""
-    from lifemask.rendering import render
+    def draw(frame: PerformanceFrame) -> NDArray[np.uint8]:
+        vertices, _ = pose_vertices(avatar.head, frame)
+        pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation + offset)
+        return renderer.render(vertices, pose=pose, camera=camera)
 
-    pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation + framing.offset)
-    vertices = avatar.head.vertices(
-        frame.coefficients, gaze=frame.gaze, neck_rotation=matrix_axis_angle(pose.rotation)
-    )
-    return render(avatar.head, avatar.textures, vertices=vertices, pose=pose, camera=framing.camera)
+    return draw

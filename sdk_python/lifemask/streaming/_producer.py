@@ -99,7 +99,8 @@ class Producer:
                         break
         except Exception as error:
             reason, text = pb.STREAM_END_REASON_SOURCE_FAILED, _explain(error)
-            log.exception("the source %r failed", self.source.name)
+            expected = isinstance(error, LifemaskError)
+            log.error("%s: %s", self.source.name, text, exc_info=None if expected else error)
         _post(loop, finish, reason, text)
 
     def _messages(self) -> Iterator[pb.PerformanceFrame]:
@@ -147,6 +148,6 @@ def _filter_state(source: PerformanceSource) -> pb.FilterState:
         return pb.FilterState(name="none")
     return pb.FilterState(
         name="one-euro",
-        min_cutoff_hz=smoothing.min_cutoff_hz,
-        speed_coefficient=smoothing.speed_coefficient,
+        min_cutoff_hz=smoothing.expression_cutoff_hz,
+        speed_coefficient=smoothing.expression_beta,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lifemask.capture import PerformanceSource
+    from lifemask.tracking import FaceChoice
 
 
 def serve(
@@ -24,17 +25,19 @@ def serve(
     address: str = DEFAULT_ADDRESS,
     *,
     token: str | None = None,
+    face: FaceChoice | None = None,
     once: bool = False,
     ready: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve a performance, and the avatar that it drives, until Ctrl-C.
 
     Args:
-        avatar: Package that clients can download; tracking solves for its shapes.
+        avatar: Package that clients can download and that the performance drives.
         source: `"script"`, `"video:PATH"`, `"image:PATH"`, `"webcam:NUMBER"` (see `open_source`)
             or a source of your own.
         address: `host:port`. An address that other machines can reach demands a token.
         token: The token; made up when one is needed and none is given.
+        face: Which face of a video, picture or camera is meant where there are several.
         once: Play a recorded source once, from the first listener on, and return when it has
             ended and all listeners have left. Otherwise it starts again and again.
         ready: Called when the server takes calls; prints address and token when left out.
@@ -42,10 +45,12 @@ def serve(
     Raises:
         PackageError: If the avatar cannot be read.
         SourceError: If the source cannot be opened.
+        InputError: If the source is a file that cannot be used.
+        ModelFileError: If the landmarker's model is missing.
         AddressInUseError: If the port is taken.
         StreamError: If this machine cannot listen at the address.
     """
-    performer = _open(source, avatar)
+    performer = open_source(source, face=face) if isinstance(source, str) else source
     try:
         server = Server(
             [performer],
@@ -59,17 +64,6 @@ def serve(
         raise
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(server, ready or _announce, once=once))
-
-
-def _open(source: str | PerformanceSource, avatar: str | Path | None) -> PerformanceSource:
-    if not isinstance(source, str):
-        return source
-    head = None
-    if avatar is not None and source != "script":
-        from lifemask.avatar import Avatar
-
-        head = Avatar.load(avatar).head
-    return open_source(source, head)
 
 
 async def _run(server: Server, ready: Callable[[Server], None], *, once: bool) -> None:

@@ -11,17 +11,22 @@ from lifemask.streaming._ahead import ReadAhead, Still
 if TYPE_CHECKING:
     from lifemask.capture import ImageSource, PerformanceSource
     from lifemask.heads import Head
+    from lifemask.tracking import FaceChoice
 
 _HINT = "Write script, video:PATH, image:PATH or webcam:NUMBER."
 
 
-def open_source(spec: str, head: Head | None = None) -> PerformanceSource:
+def open_source(
+    spec: str, head: Head | None = None, *, face: FaceChoice | None = None
+) -> PerformanceSource:
     """Open a source.
 
     Args:
         spec: `"script"` (the built-in performance), `"video:PATH"`, `"image:PATH"` or
             `"webcam:NUMBER"` (a tracked face).
-        head: Head of the avatar; tracking solves for its shapes. Not needed for the script.
+        head: Head of the performer, if it is known; fitted otherwise. The avatar's head is the
+            right one only if it shows the performer.
+        face: Which face is meant where there are several.
 
     Returns:
         A source. Videos are tracked ahead by a thread of their own, so that they play at their
@@ -39,9 +44,12 @@ def open_source(spec: str, head: Head | None = None) -> PerformanceSource:
         return ScriptedPerformance()
     if kind not in ("video", "image", "webcam") or not place:
         raise SourceError(f"{spec!r} is not a source", hint=_HINT)
-    if head is None:
-        raise SourceError(f"the source {spec!r} needs an avatar", hint="Give an avatar package.")
-    return _track(kind, _open_images(kind, place), head)
+    images = _open_images(kind, place)
+    try:
+        return _track(kind, images, head, face)
+    except BaseException:
+        images.close()
+        raise
 
 
 def _open_images(kind: str, place: str) -> ImageSource:
@@ -54,10 +62,16 @@ def _open_images(kind: str, place: str) -> ImageSource:
     return VideoSource(Path(place)) if kind == "video" else PhotoSource(Path(place))
 
 
-def _track(kind: str, images: ImageSource, head: Head) -> PerformanceSource:
+def _track(
+    kind: str, images: ImageSource, head: Head | None, face: FaceChoice | None
+) -> PerformanceSource:
     from lifemask.tracking import TrackedPerformance
 
-    tracked = TrackedPerformance(images, head)
+    tracked = TrackedPerformance(images, head, face=face)
     if kind == "webcam":
         return tracked
-    return ReadAhead(tracked) if kind == "video" else Still(tracked)
+    if kind == "image":
+        return Still(tracked)
+    ahead = ReadAhead(tracked)
+    ahead.prepare()
+    return ahead
