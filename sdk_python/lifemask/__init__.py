@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lifemask._demo import demo
     from lifemask._doctor import doctor
     from lifemask._licenses import licenses
-    from lifemask.avatar import Avatar, Consent, Manifest, build, export, info
+    from lifemask.avatar import Avatar, Consent, Manifest, build, export, info, render
     from lifemask.capture import (
         ImageFrame,
         PerformanceFrame,
@@ -48,14 +48,13 @@ if TYPE_CHECKING:
     from lifemask.evaluation import evaluate
     from lifemask.geometry import Camera, Pose
     from lifemask.heads import COEFFICIENT_NAMES, Head, HeadModel, load_head_model
-    from lifemask.rendering import render
     from lifemask.streaming import Client, Server, ServerThread, serve, watch
 
 _HOMES = {
     "lifemask._demo": ("demo",),
     "lifemask._doctor": ("doctor",),
     "lifemask._licenses": ("licenses",),
-    "lifemask.avatar": ("Avatar", "Consent", "Manifest", "build", "export", "info"),
+    "lifemask.avatar": ("Avatar", "Consent", "Manifest", "build", "export", "info", "render"),
     "lifemask.capture": (
         "ImageFrame",
         "PerformanceFrame",
@@ -65,7 +64,6 @@ _HOMES = {
     "lifemask.evaluation": ("evaluate",),
     "lifemask.geometry": ("Camera", "Pose"),
     "lifemask.heads": ("COEFFICIENT_NAMES", "Head", "HeadModel", "load_head_model"),
-    "lifemask.rendering": ("render",),
     "lifemask.streaming": ("Client", "Server", "ServerThread", "serve", "watch"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,6 +1,7 @@
 """The avatar package `.lifemask`, and the exporters that read it."""
 
 from lifemask.avatar._avatar import Avatar
+from lifemask.avatar._build import build
 from lifemask.avatar._exporters import (
     Exporter,
     exporter_names,
@@ -21,6 +22,7 @@ __all__ = [
     "Manifest",
     "PackagedFile",
     "RenderReport",
+    "build",
     "encode_png",
     "export",
     "exporter_names",

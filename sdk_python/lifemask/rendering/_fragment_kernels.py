@@ -135,8 +135,9 @@ def locate(mesh: Mesh, surface: Surface, fragments: Fragments, count: int) -> No
         w2 = max(sign * ((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / points[k, 2], 0.0)
         scale = 1.0 / (w0 + w1 + w2 + 1e-30)
         a, b, c = np.float32(w0 * scale), np.float32(w1 * scale), np.float32(w2 * scale)
-        fragments.part[n] = mesh.parts[face]
-        fragments.footprint[n] = surface.footprints[face]
+        part = mesh.parts[face]
+        fragments.part[n] = part
+        fragments.footprint[n] = min(surface.footprints[face], mesh.coarsest[part])
         fragments.open_sky[n] = (
             a * surface.open_sky[i] + b * surface.open_sky[j] + c * surface.open_sky[k]
         )
@@ -243,6 +244,8 @@ def compose(
                     linear /= max(cover, np.float32(1e-6))
                 elif cover < ONE:
                     linear += (ONE - cover) * decode[background[row, column, k]]
-                picture[row, column, k] = encode[int(min(linear, ONE) * top + np.float32(0.5))]
+                # Written so that a NaN, which broken vertices lead to, becomes 0.
+                linear = min(linear, ONE) if linear > ZERO else ZERO
+                picture[row, column, k] = encode[int(linear * top + np.float32(0.5))]
             if channels == 4:
                 picture[row, column, 3] = int(min(cover, ONE) * 255.0 + 0.5)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lifemask.rendering._scene import Lamps
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Triple = tuple[float, float, float]
 
@@ -60,14 +56,13 @@ STUDIO_LIGHT = Light(
 """Soft key from the upper left, weak fill, two rim lamps; a face keeps about its own brightness."""
 
 
-def lamp_arrays(light: Light | None) -> Lamps:
-    """Return the light as the compiled loops read it; none leaves every surface unlit."""
-    lamps: Sequence[Lamp] = light.lamps if light else ()
-    directions = np.array([lamp.direction for lamp in lamps], np.float32).reshape(-1, 3)
+def lamp_arrays(light: Light) -> Lamps:
+    """Return the light as the compiled loops read it."""
+    directions = np.array([lamp.direction for lamp in light.lamps], np.float32).reshape(-1, 3)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return Lamps(
         directions,
-        np.array([lamp.color for lamp in lamps], np.float32).reshape(-1, 3),
-        np.array(light.sky if light else (0, 0, 0), np.float32),
-        np.array(light.ground if light else (0, 0, 0), np.float32),
+        np.array([lamp.color for lamp in light.lamps], np.float32).reshape(-1, 3),
+        np.array(light.sky, np.float32),
+        np.array(light.ground, np.float32),
     )

@@ -85,8 +85,10 @@ class MouthShadow:
         """
         result = open_sky.copy()
         if len(self._middle):
-            gap = np.ptp(vertices[self._middle, 1]) / _WIDE_OPEN
-            depth = np.quantile(vertices[self._rim, 2], 0.9) - vertices[self._inner, 2]
+            # Far beyond any head, so that broken vertices overflow nothing.
+            places = np.clip(np.nan_to_num(vertices), -1e3, 1e3)
+            gap = np.ptp(places[self._middle, 1]) / _WIDE_OPEN
+            depth = np.quantile(places[self._rim, 2], 0.9) - places[self._inner, 2]
             reach = np.clip(1.0 - depth / _DARKENING_DEPTH, 0.0, 1.0)
             result[self._inner] = 0.03 + 0.85 * reach * reach * np.clip(gap, 0.1, 1.0)
         return result

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _BAND_ROWS = 16
 """Rows that are shaded at a time: few enough that what is known about them stays in the cache."""
 
+_TEXELS_PER_ISLAND = 16
+"""A part is never sampled more coarsely than this many texels across its island."""
+
 _MATERIALS = {
     # part: roughness, specular, scatter of red, green, blue
     "skin": (0.5, 0.9, (0.25, 0.12, 0.07)),
@@ -114,7 +117,8 @@ class Renderer:
         surface = self._surface(head_frame, pose, camera, light.occlusion if light else 0.0)
         buffers = self._draw(surface, camera)
         picture = np.empty((camera.height, camera.width, 4 if alpha else 3), np.uint8)
-        behind, lamps = _background(background, camera), lamp_arrays(light)
+        behind = _background(background, camera)
+        lamps = None if light is None else lamp_arrays(light)
         for first in range(0, camera.height, _BAND_ROWS):
             rows = first, min(first + _BAND_ROWS, camera.height)
             self._shade_band(surface, buffers, rows, lamps, behind, picture)
@@ -160,12 +164,11 @@ class Renderer:
             raise ValueError(
                 f"vertices have shape {vertices.shape}, expected {self.head.neutral.shape}"
             )
-        positions = pose.apply(np.asarray(vertices, np.float64))
-        points = np.empty((len(positions), 3))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            points[:, :2] = camera.project(positions)
-        points[:, 2] = -positions[:, 2]
-        positions = positions.astype(np.float32)
+        # Broken vertices are dropped face by face when they are drawn.
+        with np.errstate(all="ignore"):
+            exact = pose.apply(np.asarray(vertices, np.float64))
+            points = np.column_stack([camera.project(exact), -exact[:, 2]])
+            positions = exact.astype(np.float32)
         mesh, footprints = self._mesh, np.empty(len(topology.faces), np.float32)
         texel_footprints(points, mesh.faces, mesh.faces_uv, mesh.uv, footprints)
         return Surface(
@@ -200,7 +203,7 @@ class Renderer:
         surface: Surface,
         buffers: Buffers,
         rows: tuple[int, int],
-        lamps: Lamps,
+        lamps: Lamps | None,
         background: NDArray[np.uint8],
         picture: NDArray[np.uint8],
     ) -> None:
@@ -213,7 +216,7 @@ class Renderer:
         kernels.locate(mesh, surface, fragments, count)
         places = fragments.uv, fragments.footprint, count
         sample(mesh.albedo, *places, fragments.color)
-        if len(lamps.directions):
+        if lamps is not None:
             if len(mesh.normal.texels):
                 sample(mesh.normal, *places, self._scratch)
                 kernels.bend_normals(mesh, surface, fragments, self._scratch, count)
@@ -310,6 +313,8 @@ def _normals(positions: NDArray[np.float32], topology: Topology) -> NDArray[np.f
 
 def _make_mesh(head: Head, textures: Mapping[str, NDArray[np.uint8]], neck_fade: float) -> Mesh:
     topology = head.topology
+    _check_indices(topology.faces, len(head.neutral))
+    _check_indices(topology.faces_uv, len(topology.uv))
     parts = np.zeros(len(topology.faces), np.uint8)
     for number, name in enumerate(PART_NAMES):
         parts[topology.parts[name].faces] = number
@@ -318,14 +323,30 @@ def _make_mesh(head: Head, textures: Mapping[str, NDArray[np.uint8]], neck_fade:
     return Mesh(
         np.ascontiguousarray(topology.faces, np.int32),
         np.ascontiguousarray(topology.faces_uv, np.int32),
-        np.ascontiguousarray(topology.uv, np.float32),
+        np.ascontiguousarray(np.nan_to_num(topology.uv), np.float32),
         parts,
         build_texture(textures.get("albedo", grey), topology),
         build_texture(textures.get("normal"), topology, color=False),
         build_texture(textures.get("orm"), topology, color=False),
         Materials(*(np.array(values, np.float32) for values in (rough, specular, scatter))),
+        _coarsest(topology),
         _presence(head, neck_fade),
     )
+
+
+def _coarsest(topology: Topology) -> NDArray[np.float32]:
+    """Return the binary logarithm of a small share of each part's island in the atlas."""
+    sides = []
+    for name in PART_NAMES:
+        corners = topology.uv[topology.faces_uv[topology.parts[name].faces]].reshape(-1, 2)
+        sides.append(np.ptp(np.nan_to_num(corners), axis=0).min() if len(corners) else 1.0)
+    return np.log2(np.maximum(sides, 1e-6) / _TEXELS_PER_ISLAND).astype(np.float32)
+
+
+def _check_indices(faces: NDArray[np.int32], count: int) -> None:
+    """Refuse what would make the compiled loops read outside their arrays."""
+    if faces.size and not 0 <= faces.min() <= faces.max() < count:
+        raise ValueError(f"a face names a vertex outside 0..{count - 1}")
 
 
 def _presence(head: Head, neck_fade: float) -> NDArray[np.float32]:

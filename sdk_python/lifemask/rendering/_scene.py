@@ -58,6 +58,8 @@ class Mesh(NamedTuple):
         normal: Tangent-space normals.
         orm: Occlusion, roughness, metalness.
         materials: Reflection by part.
+        coarsest: `(parts,)` float32, the largest footprint (see `Surface.footprints`) at which a
+            part is sampled: beyond it a texel would hold other islands too.
         presence: `(n_vertices,)` float32, opacity; the end of the neck fades into the background.
     """
 
@@ -69,6 +71,7 @@ class Mesh(NamedTuple):
     normal: Texture
     orm: Texture
     materials: Materials
+    coarsest: NDArray[np.float32]
     presence: NDArray[np.float32]
 
 
@@ -94,7 +97,7 @@ class Lamps(NamedTuple):
     """Light in the camera frame, linear.
 
     Attributes:
-        directions: `(n, 3)` float32, unit vectors toward the lamps; none: unlit.
+        directions: `(n, 3)` float32, unit vectors toward the lamps.
         colors: `(n, 3)` float32.
         sky: `(3,)` float32, light from above.
         ground: `(3,)` float32, light from below.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TURNTABLE_YAWS = tuple(math.radians(degrees) for degrees in (-90, -60, -30, 0, 30, 60, 90, 180))
 PREVIEW_YAWS = tuple(math.radians(degrees) for degrees in (-60, -30, 0, 30, 60))
+STILL_SUPERSAMPLING = 3
+"""Finer than video needs, because still edges are looked at."""
 SHEET_COLOR = (40, 42, 46)
 _LABEL_COLOR = (225, 226, 228)
 _PREVIEW_SMILE = {
@@ -62,7 +64,7 @@ def turntable(
     Returns:
         One `(height, width, 3)` uint8 picture for each yaw.
     """
-    renderer = head if isinstance(head, Renderer) else Renderer(head, textures or {})
+    renderer = _as_renderer(head, textures)
     pictures = []
     for yaw in yaws:
         camera, pose = frame_head(renderer.head, width, height or width, yaw=yaw)
@@ -90,7 +92,7 @@ def preview(
     Returns:
         `(height, 4.5 height, 3)` uint8.
     """
-    renderer = head if isinstance(head, Renderer) else Renderer(head, textures or {})
+    renderer = _as_renderer(head, textures)
     coefficients = np.zeros(COEFFICIENT_COUNT, np.float32)
     for name, value in _PREVIEW_SMILE.items():
         coefficients[COEFFICIENT_INDEX[name]] = value
@@ -147,6 +149,14 @@ def contact_sheet(
         for i in range(len(labels))
     ]
     return _write_labels(sheet, labels, middles, line)
+
+
+def _as_renderer(
+    head: Head | Renderer, textures: Mapping[str, NDArray[np.uint8]] | None
+) -> Renderer:
+    if isinstance(head, Renderer):
+        return head
+    return Renderer(head, textures or {}, supersampling=STILL_SUPERSAMPLING)
 
 
 def _write_labels(
