@@ -41,6 +41,7 @@ from head_asset.embedding import (
 from head_asset.expressions import expression_deltas
 from head_asset.identity import KEPT_VARIANCE, LOCAL_SIGMA, Modes, Sampler, whiten
 from head_asset.makehuman import Wheel
+from head_asset.parts import enamel_and_gaps
 from head_asset.regions import region_masks
 from head_asset.shell import cut_group, mirror_map
 from head_asset.subdivide import catmull_clark
@@ -77,6 +78,7 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
     islands = _islands(layout, neutral)
     faces, faces_uv, uv, quads, quads_uv, face_parts = _weld(layout, islands)
     masks, points = _landmarks(wheel, layout, neutral, faces, deltas)
+    masks |= _surface_coordinates(layout, islands["lashes"], n)
     landmark_faces, landmark_barycentric = points
     _report_atlas(uv, faces, faces_uv, masks["face"])
     fine = catmull_clark(quads, quads_uv, n, len(uv))
@@ -169,6 +171,29 @@ def _islands(layout: Layout, neutral: np.ndarray) -> dict[str, list[Island]]:
         "tongue": [affine_island(index(tongue.quads), tongue.quads_uv, mesh.uv, "tongue")],
         "lashes": lashes,
     }
+
+
+def _surface_coordinates(layout: Layout, lashes: list[Island], n: int) -> dict[str, np.ndarray]:
+    """Return what textures of teeth and lashes are drawn from, as vertex masks.
+
+    `enamel` and `tooth_gap` tell crowns, gums and the gaps between crowns apart; `lash_along`
+    runs along each strip of lashes, `lash_tip` from the lid to the tips.
+    """
+    masks = {
+        name: np.zeros(n, np.float32)
+        for name in ("enamel", "tooth_gap", "lash_along", "lash_tip", "lash_lower")
+    }
+    for part in ("teeth_upper", "teeth_lower"):
+        enamel, gaps = enamel_and_gaps(part == "teeth_upper")
+        masks["enamel"][layout.slices[part]] = enamel
+        masks["tooth_gap"][layout.slices[part]] = gaps
+    for name, island in zip(LASH_STRIPS, lashes, strict=True):
+        unit = (island.uv - island.uv.min(0)) / np.ptp(island.uv, axis=0)
+        vertices = island.quads.ravel()
+        masks["lash_along"][vertices] = unit[island.corners.ravel(), 0]
+        masks["lash_tip"][vertices] = 1 - unit[island.corners.ravel(), 1]
+        masks["lash_lower"][vertices] = float("lower" in name)
+    return masks
 
 
 def _weld(layout: Layout, islands: dict[str, list[Island]]):

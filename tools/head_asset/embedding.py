@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from head_asset.parts import IRIS_ANGLE, PUPIL_ANGLE
 from lifemask.geometry import Camera, Pose, axis_angle_matrix, rasterize
+from lifemask.heads import IRIS_ANGLE, PUPIL_ANGLE
 from lifemask.tracking import FaceLandmarker
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.heads import IRIS_ANGLE, PUPIL_ANGLE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EYE_SEGMENTS = 24
-IRIS_ANGLE = np.arcsin(5.9 / 14.7)
-"""Polar angle of the limbus: visible iris of 11.8 mm on the base mesh's eyeball of 14.7 mm."""
-PUPIL_ANGLE = 0.3 * IRIS_ANGLE
 _CORNEA_BULGE = 0.055
 """Height of the cornea over the sphere at the apex, in radii (0.8 mm)."""
 _EYE_RINGS = np.r_[
@@ -115,11 +114,13 @@ def dental_arch(upper: bool, outer: NDArray[np.float64]) -> Piece:
     return Piece(points.reshape(-1, 3), triangles, triangles, uv)
 
 
-def crown_v() -> tuple[float, float]:
-    """Return the range of island v, outer gum line to inner gum line, that shows enamel."""
-    length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(_TOOTH_PROFILE, axis=0), axis=1))]
-    v = 0.02 + 0.96 * length / length[-1]
-    return float(v[1]), float(v[5])
+def enamel_and_gaps(upper: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return per point of `dental_arch` how much it is enamel, and how much a gap, in [0, 1]."""
+    columns = _columns(_TOOTH_WIDTHS_UPPER if upper else _TOOTH_WIDTHS_LOWER)
+    rows = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.4, 0.0])
+    enamel = np.broadcast_to(rows, (len(columns), len(rows)))
+    gaps = np.broadcast_to(columns[:, 1:2], enamel.shape)
+    return enamel.ravel().copy(), gaps.ravel().copy()
 
 
 def fit_sphere(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

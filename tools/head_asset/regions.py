@@ -62,7 +62,19 @@ def region_masks(
     masks["scalp"] = np.clip(outside - masks["face"] - masks["ears"] - masks["neck"], 0, 1).astype(
         np.float32
     )
+    masks["hair"] = (masks["scalp"] * _above_hairline(neutral)).astype(np.float32)
     return masks
+
+
+def _above_hairline(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One above the usual hairline of the sides and the nape, fading over a centimetre.
+
+    The line runs above the ear, drops behind it and crosses the nape at the height of the jaw.
+    """
+    depth = np.array([-0.08, -0.02, 0.005, 0.02, 0.06])
+    height = np.array([-0.040, -0.035, 0.005, 0.034, 0.040])
+    line = np.interp(points[:, 2], depth, height)
+    return np.clip((points[:, 1] - line) / 0.01 + 0.5, 0, 1)
 
 
 def _indicator(n: int, members: NDArray[np.int64]) -> NDArray[np.float32]:

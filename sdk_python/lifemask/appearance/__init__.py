@@ -1,0 +1,5 @@
+"""From pictures to textures of the head atlas."""
+
+from lifemask.appearance._bake import ATLAS_SIZE, BakedTextures, bake_textures
+
+__all__ = ["ATLAS_SIZE", "BakedTextures", "bake_textures"]

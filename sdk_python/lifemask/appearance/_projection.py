@@ -1,0 +1,133 @@
+"""What one picture shows of each texel: colour, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.appearance._atlas import sample_bilinear
+from lifemask.geometry import rasterize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lifemask.appearance._atlas import Texels
+    from lifemask.heads import Head
+    from lifemask.tracking import PhotoFit
+
+_RASTER_SIDE: Final = 1024
+"""Longer side of the depth picture that decides what is hidden."""
+_HIDDEN: Final = 0.003
+"""Metres behind the nearest surface at which a texel counts as hidden."""
+_SLANT: Final = (0.30, 0.72)
+"""Cosines of the viewing angle between which trust rises from nothing to full."""
+_EDGE: Final = 0.006
+"""Metres: trust fades over this distance from the outline and from depth edges."""
+
+OVAL: Final = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""MediaPipe's face oval."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Texels as one picture shows them.
+
+    Attributes:
+        colours: `(n, 3)` float32 sRGB in [0, 1].
+        trust: `(n,)` float32 in [0, 1]: seen, squarely, away from edges.
+        facing: `(n,)` float32, cosine of the viewing angle, -1 where hidden.
+        normals: `(n, 3)` float32, camera frame.
+        core: `(n,)` float32 in [0, 1]: how far inside the landmarks' oval, where whatever is
+            seen belongs to the face.
+    """
+
+    colours: NDArray[np.float32]
+    trust: NDArray[np.float32]
+    facing: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    core: NDArray[np.float32]
+
+
+def project_picture(image: NDArray[np.uint8], fit: PhotoFit, head: Head, texels: Texels) -> View:
+    """Sample a picture at the texels.
+
+    Args:
+        image: `(h, w, 3)` uint8 sRGB, the picture of `fit`.
+        fit: Pose, camera, expression and gaze in that picture.
+        head: Of the person.
+        texels: Of the atlas.
+    """
+    at = fit.pose.apply(head.vertices(fit.coefficients, gaze=fit.gaze).astype(np.float32))
+    positions = texels.spread(at)
+    normals = texels.spread(vertex_normals(at, head.topology.faces))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    pixels = fit.camera.project(positions)
+    toward = -positions / np.linalg.norm(positions, axis=1, keepdims=True)
+    facing = (normals * toward).sum(axis=1)
+    depth, clear = _depth_picture(fit, head, at)
+    scale = depth.shape[1] / fit.camera.width
+    seen = sample_bilinear(np.stack([depth, clear], axis=-1), pixels * scale)
+    inside = np.all((pixels > 1) & (pixels < [fit.camera.width - 1, fit.camera.height - 1]), axis=1)
+    visible = inside & (-positions[:, 2] < seen[:, 0] + _HIDDEN) & (facing > 0)
+    trust = _smoothstep(facing, *_SLANT) * np.clip(seen[:, 1], 0, 1) * visible
+    core = sample_bilinear(_core_picture(fit)[..., None], pixels)[:, 0] * visible
+    return View(
+        sample_bilinear(image, pixels) / np.float32(255.0),
+        trust.astype(np.float32),
+        np.where(visible, facing, -1.0).astype(np.float32),
+        normals,
+        core.astype(np.float32),
+    )
+
+
+def vertex_normals(points: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return area-weighted unit normals `(n_vertices, 3)`."""
+    corners = np.asarray(points, np.float64)[faces]
+    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros((len(points), 3))
+    for k in range(3):
+        np.add.at(normals, faces[:, k], area)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    return normals.astype(np.float32)
+
+
+def _depth_picture(
+    fit: PhotoFit, head: Head, at: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return depth, and in [0, 1] how far each pixel is from an outline or a depth edge."""
+    import cv2
+
+    camera = fit.camera
+    scale = min(1.0, _RASTER_SIDE / max(camera.width, camera.height))
+    small = camera.scaled(scale)
+    lashes = head.topology.parts["lashes"].faces
+    faces = np.delete(head.topology.faces, np.arange(len(head.topology.faces))[lashes], axis=0)
+    raster = rasterize(small.project(at), -at[:, 2], faces, small.width, small.height)
+    far = np.where(raster.face >= 0, raster.depth, 10.0).astype(np.float32)
+    jump = cv2.dilate(far, np.ones((3, 3))) - far > 0.012
+    away = cv2.distanceTransform((~jump & (raster.face >= 0)).astype(np.uint8), cv2.DIST_L2, 5)
+    reach = _EDGE * small.focal / float(np.median(-at[:, 2]))
+    # Depth is widened outward so that bilinear reading at the outline does not see the backdrop.
+    return cv2.erode(far, np.ones((3, 3))), _smoothstep(away, 0.2 * reach, reach)
+
+
+def _core_picture(fit: PhotoFit) -> NDArray[np.float32]:
+    """Return `(h, w)` in [0, 1]: inside the oval, fading in over a tenth of the eye distance."""
+    import cv2
+
+    points = fit.landmarks.pixels
+    mask = np.zeros((fit.camera.height, fit.camera.width), np.uint8)
+    cv2.fillPoly(mask, [np.round(points[list(OVAL)]).astype(np.int32)], 1)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    eyes = float(np.linalg.norm(points[33] - points[263]))
+    return _smoothstep(distance, 0.01 * eyes, 0.10 * eyes)
+
+
+def _smoothstep(value: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)

@@ -1,0 +1,236 @@
+"""The skin of the atlas: what the pictures show, and what has to be filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.appearance._lighting import fit_light, to_linear, to_srgb
+from lifemask.appearance._pyramid import blur, push_pull
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lifemask.appearance._atlas import Texels
+    from lifemask.appearance._projection import View
+
+_DELIGHT: Final = 0.7
+"""Share of the estimated shading that is divided out; the rest hides errors of the estimate."""
+_SAMPLES: Final = 60_000
+_SKIN_FAR: Final = (2.5, 4.5)
+"""Mahalanobis distances between which a colour stops counting as skin."""
+_EVEN: Final = 0.8
+"""Share of the smooth difference between the two sides that is taken for light."""
+_GRAIN: Final = 0.8
+"""Strength of the grain on filled skin against that of the seen cheeks."""
+
+
+@dataclass(frozen=True)
+class SkinTone:
+    """Colour of a person's skin without light.
+
+    Attributes:
+        encoded: `(3,)` sRGB in [0, 1].
+        mean: `(3,)` of the features of `_features`.
+        precision: `(3, 3)` inverse covariance of the features.
+    """
+
+    encoded: NDArray[np.float32]
+    mean: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+    def likeness(self, encoded: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return `(n,)` in [0, 1]: whether sRGB colours `(n, 3)` can be this skin."""
+        away = _features(encoded) - self.mean
+        distance = np.sqrt(np.einsum("nk,kl,nl->n", away, self.precision, away))
+        low, high = _SKIN_FAR
+        return np.clip((high - distance) / (high - low), 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SeenSkin:
+    """The merged evidence of all pictures, as atlas pictures.
+
+    Attributes:
+        colour: `(size, size, 3)` float32 sRGB without light.
+        weight: `(size, size)` float32 in [0, 1]: trust that this is skin of the face.
+        lit: `(size, size, 3)` the same colours with their light.
+        facing: `(size, size)` best cosine of the viewing angle, -1 where unseen.
+        likeness: `(size, size)` in [0, 1], whether the colour can be skin.
+        tone: The person's skin.
+    """
+
+    colour: NDArray[np.float32]
+    lit: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    facing: NDArray[np.float32]
+    likeness: NDArray[np.float32]
+    tone: SkinTone
+
+
+def merge_views(texels: Texels, views: Sequence[View]) -> SeenSkin:
+    """Remove the light of each picture and merge them, the squarest view first.
+
+    Args:
+        texels: Of the skin.
+        views: One per picture.
+    """
+    plain = _plain_skin(texels)
+    # Collars and jewellery begin where the neck does, and often in the colour of skin.
+    collar = 1 - texels.mask("neck")
+    albedos = [_without_light(view, plain) for view in views]
+    tone = _tone(albedos, views, plain)
+    total = np.zeros(len(texels.index), np.float32)
+    colour = np.zeros((len(texels.index), 3), np.float32)
+    lit = np.zeros_like(colour)
+    kept, facing = np.zeros_like(total), np.full_like(total, -1.0)
+    likeness = np.zeros_like(total)
+    for view, albedo in zip(views, albedos, strict=True):
+        smooth = _smoothed(texels, albedo, view.trust)
+        like = tone.likeness(smooth)
+        trust = view.trust * (view.core + (1 - view.core) * like * collar)
+        share = trust**4 + 1e-9 * (view.facing > 0)
+        colour += share[:, None] * albedo
+        lit += share[:, None] * view.colours
+        likeness += share * like
+        total += share
+        kept = np.maximum(kept, trust)
+        facing = np.maximum(facing, view.facing)
+    total = np.maximum(total, 1e-20)
+    return SeenSkin(
+        texels.image(colour / total[:, None]),
+        texels.image(lit / total[:, None]),
+        texels.image(kept),
+        texels.image(facing, -1.0),
+        texels.image(likeness / total),
+        tone,
+    )
+
+
+def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float32]:
+    """Return the whole skin `(size, size, 3)` sRGB: seen, else mirrored, else continued.
+
+    What is stored is the difference to the person's mean skin; it is taken from the other side
+    where only that was seen, then continued smoothly (push-pull), so that no seam appears.
+    """
+    base = seen.tone.encoded
+    difference = (seen.colour - base) * (seen.weight[..., None] > 0)
+    difference = difference - _lopsided(texels, difference, seen.weight)
+    other = texels.mirrored(np.dstack([difference, seen.weight]))
+    mirrored, mirrored_weight = texels.image(other[:, :3]), texels.image(other[:, 3])
+    own = seen.weight
+    borrowed = (1 - own) * mirrored_weight
+    weight = np.clip(own + borrowed, 0, 1)
+    level = _level_sides(difference, own, mirrored, mirrored_weight)
+    mixed = (own[..., None] * difference + borrowed[..., None] * (mirrored + level)) / np.maximum(
+        own + borrowed, 1e-6
+    )[..., None]
+    filled = push_pull(mixed, weight)
+    grain = _grain(seen, own, seed) * (1 - weight)[..., None]
+    return np.clip(base + filled + grain, 0, 1)
+
+
+def _plain_skin(texels: Texels) -> NDArray[np.float32]:
+    """`(n,)` in [0, 1]: face without brows, lips and lids."""
+    plain = texels.mask("face")
+    for region in ("brows", "lips", "eyelids"):
+        plain = plain * (1 - np.clip(1.5 * texels.mask(region), 0, 1))
+    return plain
+
+
+def _without_light(view: View, plain: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sRGB colours `(n, 3)` with most of the estimated shading divided out."""
+    chosen = np.flatnonzero((plain > 0.7) & (view.trust > 0.5) & (view.core > 0.5))
+    if len(chosen) < 500:
+        return view.colours
+    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    light = fit_light(to_linear(view.colours[chosen]), view.normals[chosen])
+    return to_srgb(to_linear(view.colours) / light.shading(view.normals) ** _DELIGHT)
+
+
+def _tone(
+    albedos: Sequence[NDArray[np.float32]], views: Sequence[View], plain: NDArray[np.float32]
+) -> SkinTone:
+    samples = []
+    for albedo, view in zip(albedos, views, strict=True):
+        chosen = np.flatnonzero((plain > 0.8) & (view.trust > 0.6) & (view.core > 0.8))
+        samples.append(albedo[chosen[:: max(1, len(chosen) // _SAMPLES)]])
+    colours = np.concatenate(samples)
+    middle = np.median(colours, axis=0)
+    # Beard, glasses and strands of hair are left out: the nearer half decides.
+    distance = np.abs(colours - middle).sum(axis=1)
+    inner = colours[distance <= np.median(distance) * 1.5]
+    features = _features(inner)
+    mean = np.median(features, axis=0)
+    covariance = np.cov((features - mean).T) * 2.0 + np.diag([0.03, 0.012, 0.012]) ** 2
+    return SkinTone(inner.mean(axis=0).astype(np.float32), mean, np.linalg.inv(covariance))
+
+
+def _features(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Log luminance and two log chromaticities: light changes the first most."""
+    rgb = np.maximum(np.asarray(encoded, np.float64), 0.02)
+    log = np.log(rgb)
+    return np.stack([0.5 * log.mean(axis=1), log[:, 0] - log[:, 1], log[:, 1] - log[:, 2]], axis=1)
+
+
+def _smoothed(
+    texels: Texels, colours: NDArray[np.float32], trust: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Average colours over a few millimetres so that pores and hairs do not decide."""
+    sigma = texels.size / 300.0
+    seen = texels.image((trust > 0).astype(np.float32))
+    summed = blur(texels.image(colours) * seen[..., None], sigma)
+    mean = summed / np.maximum(blur(seen, sigma), 1e-4)[..., None]
+    return mean.reshape(-1, 3)[texels.index]
+
+
+def _level_sides(
+    own: NDArray[np.float32],
+    own_weight: NDArray[np.float32],
+    mirrored: NDArray[np.float32],
+    mirrored_weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the smooth difference of the two sides where both were seen, continued elsewhere."""
+    import cv2
+
+    size = own.shape[0]
+    small = (size // 8, size // 8)
+    both = own_weight * mirrored_weight
+    weighted = cv2.resize((own - mirrored) * both[..., None], small, interpolation=cv2.INTER_AREA)
+    both = cv2.resize(both, small, interpolation=cv2.INTER_AREA)
+    gap = push_pull(weighted / np.maximum(both, 1e-4)[..., None], (both > 0.2) * both)
+    return cv2.resize(blur(gap, small[0] / 40), (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def _lopsided(
+    texels: Texels, difference: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return most of the smooth part in which the two sides differ: light, not skin."""
+    import cv2
+
+    size = difference.shape[0]
+    small = (size // 16, size // 16)
+    total = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
+    summed = cv2.resize(difference * weight[..., None], small, interpolation=cv2.INTER_AREA)
+    low = blur(push_pull(summed / np.maximum(total, 1e-4)[..., None], total), small[0] / 16)
+    low = cv2.resize(low, (size, size), interpolation=cv2.INTER_LINEAR)
+    other = texels.image(texels.mirrored(low))
+    return _EVEN * 0.5 * (low - other)
+
+
+def _grain(seen: SeenSkin, weight: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Return band-limited noise as strong as the fine structure of the seen skin."""
+    sigma = seen.colour.shape[0] / 700.0
+    trusted = weight > 0.9
+    if not trusted.any():
+        return np.zeros_like(seen.colour)
+    fine = seen.colour - blur(seen.colour, sigma)
+    strength = float(np.median(np.abs(fine[trusted]))) * 1.48
+    noise = np.random.default_rng(seed).standard_normal(weight.shape).astype(np.float32)
+    noise = blur(noise, sigma / 2) - blur(noise, sigma * 2)
+    noise *= _GRAIN * strength / max(float(noise.std()), 1e-6)
+    return np.repeat(noise[..., None], 3, axis=2)

@@ -1,0 +1,119 @@
+"""`lifemask.build`: from photos or a video to an avatar package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifemask._errors import InputError
+from lifemask._licenses import DATA_LICENSES
+from lifemask._progress import no_progress
+from lifemask.avatar._avatar import Avatar
+from lifemask.avatar._manifest import Consent, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lifemask._progress import ProgressCallback
+    from lifemask.appearance import BakedTextures
+    from lifemask.avatar._evidence import Evidence
+    from lifemask.heads import Head
+    from lifemask.tracking import FaceChoice
+
+
+def build(
+    inputs: Sequence[str | Path] | str | Path,
+    output: str | Path | None = None,
+    *,
+    name: str | None = None,
+    face: FaceChoice | None = None,
+    consent: Consent | None = None,
+    texture_size: int = 2048,
+    unpacked: bool = False,
+    progress: ProgressCallback = no_progress,
+) -> Avatar:
+    """Build an avatar from photos of one person, or from a video.
+
+    One identity is fitted to all pictures (Gauss-Newton on landmarks), the head is aligned to
+    what they show, and the pictures are projected into its atlas.
+
+    Args:
+        inputs: Photos of one person, or one video.
+        output: Package to write, usually `NAME.lifemask`; nothing is written when left out.
+        name: Of the avatar; the first input's file name when left out.
+        face: Which face is meant where a photo shows several.
+        consent: What the person agreed to.
+        texture_size: Width and height of the albedo, texels; a power of two.
+        unpacked: Write a folder instead of one file.
+        progress: Told which stage runs and how far it is.
+
+    Raises:
+        InputError: No input, no face, several faces and no choice, a face that is cut or too
+            small, a file that is not a picture; the subclass says which.
+        ModelFileError: The landmarker's model is not on this machine.
+        ExportError: The package cannot be written.
+    """
+    from lifemask.avatar._evidence import gather_evidence
+    from lifemask.heads import load_head_model
+    from lifemask.rendering import preview
+    from lifemask.rigging import align_to_landmarks
+
+    paths = _paths(inputs)
+    model = load_head_model()
+    evidence = gather_evidence(paths, model, face, progress)
+    head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
+    baked = _bake(head, evidence, texture_size, progress)
+    textures = {"albedo": baked.albedo, "orm": baked.orm}
+    progress("draw the preview", 0.0)
+    picture = preview(head, textures)
+    progress("draw the preview", 1.0)
+    avatar = Avatar(
+        name=name or paths[0].stem,
+        head=head,
+        textures=textures,
+        manifest=Manifest(
+            identity=tuple(float(x) for x in evidence.fits[0].identity),
+            licenses=tuple(item for item in DATA_LICENSES if item.kind in ("data", "weights")),
+            consent=consent or Consent(),
+            metrics=_metrics(evidence, baked),
+        ),
+        preview=picture,
+    )
+    if output is not None:
+        progress("write the package", 0.0)
+        avatar.save(output, unpacked=unpacked)
+        progress("write the package", 1.0)
+    return avatar
+
+
+def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
+    several = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if not several:
+        raise InputError("nothing to build from", hint="Give one or more photos, or a video.")
+    paths = [Path(path) for path in several]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"there is no file {path}", hint="Check the spelling of the path.")
+    return paths
+
+
+def _bake(head: Head, evidence: Evidence, size: int, progress: ProgressCallback) -> BakedTextures:
+    from lifemask.appearance import bake_textures
+
+    progress("bake the textures", 0.0)
+    baked = bake_textures(head, evidence.images, evidence.texture_fits, size=size)
+    progress("bake the textures", 1.0)
+    return baked
+
+
+def _metrics(evidence: Evidence, baked: BakedTextures) -> dict[str, float | int | str | bool]:
+    errors = [fit.error_interocular for fit in evidence.fits]
+    return {
+        "pictures": len(evidence.fits),
+        "texture_pictures": len(evidence.images),
+        "landmark_error_interocular_median": round(float(np.median(errors)), 5),
+        "focal_length_px": round(float(evidence.fits[0].camera.focal), 1),
+        "texture_seen_share": round(float((baked.provenance > 127).mean()), 4),
+    }
