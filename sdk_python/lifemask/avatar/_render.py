@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifemask._errors import InputError
-from lifemask._progress import no_progress
+from lifemask._progress import ProgressCallback, no_progress
 from lifemask.avatar._avatar import Avatar
 from lifemask.geometry import VideoWriter, write_image
 from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_INDEX, COEFFICIENT_NAMES
 from lifemask.rendering import (
     STUDIO_LIGHT,
     TURNTABLE_YAWS,
+    Light,
     Renderer,
     contact_sheet,
     frame_head,
@@ -24,12 +26,7 @@ from lifemask.rendering import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
-
-    from lifemask._progress import ProgressCallback
-    from lifemask.rendering import Light
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm")
 SIZES = (16, 4096)

@@ -12,13 +12,13 @@ import numpy as np
 
 from lifemask._errors import SourceError
 from lifemask.capture._frames import ImageFrame
-from lifemask.geometry import open_video, read_image
-from lifemask.geometry._video import FALLBACK_RATE_HZ, quiet_opencv
+from lifemask.geometry import open_video, quiet_opencv, read_image
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
+FALLBACK_RATE_HZ = 30.0
 NANOS = 1_000_000_000
 _FIRST_FRAME_SECONDS = 10.0
 _FAILED_READS = 30

@@ -17,6 +17,7 @@ from lifemask.geometry._video import (
     VideoReader,
     VideoWriter,
     open_video,
+    quiet_opencv,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "matrix_quaternion",
     "open_video",
     "quaternion_matrix",
+    "quiet_opencv",
     "rasterize",
     "read_image",
     "resize_image",

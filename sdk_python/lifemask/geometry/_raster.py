@@ -78,7 +78,7 @@ def rasterize(
     Raises:
         ValueError: Arrays of the wrong shape, or indices out of range.
     """
-    from lifemask.geometry._raster_kernels import draw
+    from lifemask.geometry.raster_kernels import draw
 
     points, corners = _checked(pixels, depth, faces)
     face = np.full((height, width), -1, np.int32)

@@ -167,7 +167,9 @@ class Renderer:
         # Broken vertices are dropped face by face when they are drawn.
         with np.errstate(all="ignore"):
             exact = pose.apply(np.asarray(vertices, np.float64))
-            points = np.column_stack([camera.project(exact), -exact[:, 2]])
+            points = np.empty((len(exact), 3))
+            points[:, :2] = camera.project(exact)
+            points[:, 2] = -exact[:, 2]
             positions = exact.astype(np.float32)
         mesh, footprints = self._mesh, np.empty(len(topology.faces), np.float32)
         texel_footprints(points, mesh.faces, mesh.faces_uv, mesh.uv, footprints)

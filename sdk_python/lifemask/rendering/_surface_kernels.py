@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from lifemask.geometry._raster_kernels import SUBPIXELS, edge, edge_bias, pixel_range, snap
+from lifemask.geometry.raster_kernels import SUBPIXELS, edge, edge_bias, pixel_range, snap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

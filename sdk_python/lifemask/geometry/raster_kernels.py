@@ -1,4 +1,7 @@
-"""Compiled loops of the rasteriser; imported on first use because numba is slow to import."""
+"""Compiled parts of the rasteriser, for it and for other compiled loops that draw faces.
+
+`lifemask.geometry` imports this module on first use only, because numba is slow to import.
+"""
 
 from __future__ import annotations
 
