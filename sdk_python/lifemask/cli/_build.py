@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import lifemask
-from lifemask.cli import _console
+from lifemask.cli import _console, _options
+
+if TYPE_CHECKING:
+    from lifemask.avatar import Manifest
 
 
 def build(
@@ -16,11 +19,70 @@ def build(
         list[Path], typer.Argument(help="Photos of one person, or one video.", metavar="INPUT…")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Package to write, NAME.lifemask.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Package to write; INPUT.lifemask in this folder otherwise."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the avatar; the first file's otherwise.")
+    ] = None,
+    face: _options.FaceOption = None,
+    texture_size: Annotated[
+        int, typer.Option("--texture-size", help="Width of the texture, a power of two.")
+    ] = 2048,
+    unpacked: Annotated[
+        bool, typer.Option("--unpacked", help="Write a folder instead of one file.")
+    ] = False,
+    subject: Annotated[
+        str | None, typer.Option("--consent-subject", help="Consent: who agreed.")
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option("--consent-purpose", help="Consent: to which use.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option("--consent-date", help="Consent: when.", metavar="YYYY-MM-DD")
+    ] = None,
+    expiry: Annotated[
+        str | None, typer.Option("--consent-expiry", help="Until when.", metavar="YYYY-MM-DD")
     ] = None,
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
 ) -> None:
     """Build an avatar package from photos of one person, or from a video."""
+    consent = lifemask.Consent(
+        subject=subject,
+        purpose=purpose,
+        date=_options.day(date, "--consent-date"),
+        expiry=_options.day(expiry, "--consent-expiry"),
+    )
+    path = output or Path(inputs[0].with_suffix(".lifemask").name)
     with _console.show_progress() as progress:
-        lifemask.build(inputs, output, progress=progress)
+        avatar = lifemask.build(
+            inputs,
+            path,
+            name=name,
+            face=_options.face_choice(face),
+            consent=consent,
+            texture_size=texture_size,
+            unpacked=unpacked,
+            progress=progress,
+        )
+    _report(path, avatar.manifest, as_json=json)
+
+
+def _report(path: Path, manifest: Manifest, *, as_json: bool) -> None:
+    data = {
+        "path": path,
+        "name": manifest.name,
+        "consent": manifest.consent.shown(),
+        "metrics": manifest.metrics,
+    }
+    lines = [f"{path}: {manifest.name}", manifest.consent.report()]
+    lines += [f"{name}: {value}" for name, value in manifest.metrics.items()]
+    _console.print_result(data, lines, as_json=as_json)
+    glb = path.with_suffix(".glb").name
+    _console.print_next(
+        f"Export: lifemask export {path} -o {glb}",
+        f"Stream: lifemask serve {path} --source webcam:0",
+    )
