@@ -5,6 +5,7 @@ from lifemask.tracking._faces import (
     FaceLandmarks,
     Landmarker,
     measured_channels,
+    parse_face_choice,
     select_face,
 )
 from lifemask.tracking._fit import PhotoFit, fit_photo, fit_photos, landmark_error
@@ -54,5 +55,6 @@ __all__ = [
     "landmark_error",
     "measured_channels",
     "model_cache_directory",
+    "parse_face_choice",
     "select_face",
 ]

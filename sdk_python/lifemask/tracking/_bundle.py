@@ -169,6 +169,9 @@ class Bundle:
             focal = self._columns.focal
             hessian[focal, focal] += self._settings.focal**-2
             gradient[focal] += self._focal_offset(state.camera) * self._settings.focal**-2
+        depth, weight = state.pose.translation[2], self._settings.distance**-2
+        hessian[-1, -1] += weight / depth**2
+        gradient[-1] += weight * self._distance_offset(state.pose) / depth
         return hessian, gradient
 
     def _shared_prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -184,6 +187,9 @@ class Bundle:
     def _focal_offset(self, camera: Camera) -> float:
         guess = self._settings.focal_guess * max(camera.width, camera.height)
         return float(np.log(camera.focal / guess))
+
+    def _distance_offset(self, pose: Pose) -> float:
+        return float(np.log(-pose.translation[2] / self._settings.distance_guess))
 
     def _free(
         self, h: NDArray[np.float64], g: NDArray[np.float64], state: PictureState
@@ -221,6 +227,9 @@ class Bundle:
         for state in focals:
             total += 0.5 * (self._focal_offset(state.camera) / self._settings.focal) ** 2
         for state, before, seen in zip(states, self.states, self._seen, strict=True):
+            if state.pose.translation[2] >= 0.0:
+                return np.inf
+            total += 0.5 * (self._distance_offset(state.pose) / self._settings.distance) ** 2
             points = shape.points(state.coefficients)
             # In units of the step's start, or shrinking the head would look like progress.
             unit = interocular_pixels(

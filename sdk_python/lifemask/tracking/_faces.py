@@ -120,6 +120,19 @@ def select_face(faces: Sequence[FaceLandmarks], choice: FaceChoice | None = None
     return face
 
 
+def parse_face_choice(text: str) -> FaceChoice:
+    """Read a choice as people write it: `left`, `right`, `largest` or a number from 1.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if text in ("left", "right", "largest"):
+        return text
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise ValueError(f"'{text}' is not left, right, largest or a number from 1")
+
+
 def _pick(faces: Sequence[FaceLandmarks], choice: FaceChoice | None) -> FaceLandmarks:
     ordered = left_to_right(faces)
     if isinstance(choice, int):

@@ -36,8 +36,12 @@ class SolveSettings:
         lid_pairs: Weight of the gap between upper and lower lid points.
         lip_pairs: Weight of the gap between upper and lower lip points.
         identity: Weight of the unit-variance prior of the identity.
-        focal: Standard deviation of the logarithm of the focal length.
+        focal: Standard deviation of the logarithm of the focal length. Wide, because pictures
+            are cropped.
         focal_guess: Most likely focal length divided by the longer side of the picture.
+        distance: Standard deviation of the logarithm of the distance from the camera. Perspective
+            alone tells it from the focal length, and on a face that is not much.
+        distance_guess: Most likely distance from the camera, metres.
         sparsity: Weight of the sum of the coefficients (L1).
         ridge: Weight of the squared coefficients (L2).
         exclusive: Weight of the products of coefficients that oppose each other.
@@ -51,8 +55,10 @@ class SolveSettings:
     lid_pairs: float = 3.0
     lip_pairs: float = 3.0
     identity: float = 1.0
-    focal: float = 0.3
-    focal_guess: float = 1.2
+    focal: float = 0.7
+    focal_guess: float = 1.8
+    distance: float = 0.3
+    distance_guess: float = 0.8
     sparsity: float = 2.0
     ridge: float = 4.0
     exclusive: float = 4.0

@@ -1,0 +1,61 @@
+"""`lifemask evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import lifemask
+from lifemask.cli import _console
+
+if TYPE_CHECKING:
+    from lifemask.evaluation import Evaluation, FitMeasurement
+    from lifemask.tracking import FaceChoice
+
+
+def evaluate(
+    inputs: Annotated[list[Path], typer.Argument(help="Photos and videos, each one person.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for report.json, report.html, pictures.")
+    ],
+    face: Annotated[
+        str | None,
+        typer.Option("--face", help="Which of several faces: left, right, largest or its number."),
+    ] = None,
+    json: _console.JsonOption = False,
+    quiet: _console.QuietOption = False,
+) -> None:
+    """Measure how well photos or videos are fitted."""
+    with _console.show_progress() as progress:
+        found = lifemask.evaluate(inputs, output, face=_choice(face), progress=progress)
+    _console.print_result(
+        {**found.to_dict(), "report": found.html_path}, list(_lines(found)), as_json=json
+    )
+
+
+def _choice(face: str | None) -> FaceChoice | None:
+    from lifemask.tracking import parse_face_choice
+
+    try:
+        return None if face is None else parse_face_choice(face)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from None
+
+
+def _lines(found: Evaluation) -> Iterator[str]:
+    yield "landmark error, percent of the distance between the outer eye corners"
+    for one in found.measurements:
+        yield f"{one.name}: {_summary(one)}"
+    yield f"report: {found.html_path}"
+
+
+def _summary(one: FitMeasurement) -> str:
+    regions = ", ".join(f"{name} {error.median:.2f}" for name, error in one.regions.items())
+    frames = f"{one.frames} frames, {one.lost} lost" if one.kind == "video" else "photo"
+    return (
+        f"median {one.error.median:.2f} %, 90 % of frames ≤ {one.error.percentile_90:.2f} %, "
+        f"largest {one.error.largest:.2f} % ({regions}; {frames})"
+    )
