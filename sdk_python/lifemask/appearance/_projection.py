@@ -9,6 +9,7 @@ import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.geometry import rasterize
+from lifemask.heads import COEFFICIENT_INDEX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,10 @@ _HIDDEN: Final = 0.003
 """Metres behind the nearest surface at which a texel counts as hidden."""
 _SLANT: Final = (0.30, 0.72)
 """Cosines of the viewing angle between which trust rises from nothing to full."""
+_STRETCH: Final = (0.22, 0.5)
+"""Pixels per texel, against the median of the face, between which trust rises."""
+_LID_DOUBT: Final = 0.95
+"""How much less the upper lid of an open eye counts: it lies in its own shadow."""
 _EDGE: Final = 0.006
 """Metres: trust fades over this distance from the outline and from depth edges."""
 
@@ -75,6 +80,7 @@ def project_picture(image: NDArray[np.uint8], fit: PhotoFit, head: Head, texels:
     inside = np.all((pixels > 1) & (pixels < [fit.camera.width - 1, fit.camera.height - 1]), axis=1)
     visible = inside & (-positions[:, 2] < seen[:, 0] + _HIDDEN) & (facing > 0)
     trust = _smoothstep(facing, *_SLANT) * np.clip(seen[:, 1], 0, 1) * visible
+    trust *= texels.spread(_resolution(fit, head, at))
     core = sample_bilinear(_core_picture(fit)[..., None], pixels)[:, 0] * visible
     return View(
         sample_bilinear(image, pixels) / np.float32(255.0),
@@ -94,6 +100,41 @@ def vertex_normals(points: NDArray[np.floating], faces: NDArray[np.int32]) -> ND
         np.add.at(normals, faces[:, k], area)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
     return normals.astype(np.float32)
+
+
+def _resolution(fit: PhotoFit, head: Head, at: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `(n_vertices,)` in [0, 1]: whether the picture resolves the surface there.
+
+    Skin that is folded away, such as the upper lid of an open eye, covers few pixels for its
+    texels; stretched over them, the fold's shadow would show when the lid closes.
+    """
+    topology = head.topology
+    skin = topology.parts["skin"].faces
+    pixels, texels = (
+        _areas(fit.camera.project(at), topology.faces[skin]),
+        _areas(topology.uv, topology.faces_uv[skin]),
+    )
+    ratio = np.sqrt(np.maximum(pixels, 0) / np.maximum(texels, 1e-12))
+    usual = np.median(ratio[topology.masks["face"][topology.faces[skin]].min(axis=1) > 0.9])
+    value = _smoothstep(ratio / max(float(usual), 1e-9), *_STRETCH)
+    total, count = np.zeros(len(at), np.float32), np.zeros(len(at), np.float32)
+    for corner in topology.faces[skin].T:
+        np.add.at(total, corner, value)
+        np.add.at(count, corner, 1.0)
+    return total / np.maximum(count, 1.0) * (1.0 - _LID_DOUBT * _lids(head))
+
+
+def _lids(head: Head) -> NDArray[np.float32]:
+    """Return `(n_vertices,)` in [0, 1]: skin that a blink draws out of the fold over the eye."""
+    blinks = [COEFFICIENT_INDEX["eyeBlinkLeft"], COEFFICIENT_INDEX["eyeBlinkRight"]]
+    drop = -head.expression_deltas[blinks, :, 1].min(axis=0)
+    return _smoothstep(drop, 0.003, 0.007)
+
+
+def _areas(points: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return twice the signed area of triangles in the plane, positive where seen from outside."""
+    a, b, c = (points[faces[:, k]].astype(np.float64) for k in range(3))
+    return (c - a)[:, 0] * (b - a)[:, 1] - (c - a)[:, 1] * (b - a)[:, 0]
 
 
 def _depth_picture(

@@ -23,6 +23,8 @@ _DELIGHT: Final = 0.7
 _SAMPLES: Final = 60_000
 _SKIN_FAR: Final = (2.5, 4.5)
 """Mahalanobis distances between which a colour stops counting as skin."""
+_DOUBTFUL: Final = 0.12
+"""Trust below which a texel is not used at all."""
 _EVEN: Final = 0.8
 """Share of the smooth difference between the two sides that is taken for light."""
 _GRAIN: Final = 0.8
@@ -124,7 +126,8 @@ def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float
     mirrored, mirrored_weight = texels.image(other[:, :3]), texels.image(other[:, 3])
     own = seen.weight
     borrowed = (1 - own) * mirrored_weight
-    weight = np.clip(own + borrowed, 0, 1)
+    # Coarse levels add weights up, so many doubtful texels would count as one certain one.
+    weight = np.clip((own + borrowed - _DOUBTFUL) / (1 - _DOUBTFUL), 0, 1)
     level = _level_sides(difference, own, mirrored, mirrored_weight)
     mixed = (own[..., None] * difference + borrowed[..., None] * (mirrored + level)) / np.maximum(
         own + borrowed, 1e-6
