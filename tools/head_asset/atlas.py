@@ -95,6 +95,8 @@ def disk_island(quads: NDArray[np.int64], points: NDArray[np.float64], name: str
     angle = 2 * np.pi * np.r_[0, np.cumsum(lengths)[:-1]] / lengths.sum()
     circle = 0.5 + 0.5 * np.c_[np.cos(angle), np.sin(angle)]
     unit = embed(corners, points[used], rim, circle, np.ones(len(used)), 12)
+    # The rim runs against the clock of the picture: no island may be a mirror image.
+    unit[:, 1] = 1 - unit[:, 1]
     return Island(quads, corners, place(unit, name))
 
 

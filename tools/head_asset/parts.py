@@ -110,7 +110,7 @@ def dental_arch(upper: bool, outer: NDArray[np.float64]) -> Piece:
     length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(_TOOTH_PROFILE, axis=0), axis=1))]
     v = np.ones(n)[:, None] * (0.02 + 0.96 * length / length[-1])
     triangles = _grid_triangles(n, m, flip=not upper)
-    uv = np.stack([u, v], axis=-1).reshape(-1, 2)
+    uv = np.stack([u, v if upper else 1 - v], axis=-1).reshape(-1, 2)
     return Piece(points.reshape(-1, 3), triangles, triangles, uv)
 
 

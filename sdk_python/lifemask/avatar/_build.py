@@ -30,6 +30,7 @@ def build(
     name: str | None = None,
     face: FaceChoice | None = None,
     consent: Consent | None = None,
+    pupil_distance: float = 0.063,
     texture_size: int = 2048,
     unpacked: bool = False,
     progress: ProgressCallback = no_progress,
@@ -45,6 +46,7 @@ def build(
         name: Of the avatar; the first input's file name when left out.
         face: Which face is meant where a photo shows several.
         consent: What the person agreed to.
+        pupil_distance: Metres between the person's pupils: pictures do not show absolute size.
         texture_size: Width and height of the albedo, texels; a power of two.
         unpacked: Write a folder instead of one file.
         progress: Told which stage runs and how far it is.
@@ -58,13 +60,14 @@ def build(
     from lifemask.avatar._evidence import gather_evidence
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
-    from lifemask.rigging import align_to_landmarks
+    from lifemask.rigging import align_to_landmarks, scale_to_pupil_distance
 
     paths = _paths(inputs)
     model = load_head_model()
     evidence = gather_evidence(paths, model, face, progress)
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
     baked = _bake(head, evidence, texture_size, progress)
+    head = scale_to_pupil_distance(head, pupil_distance)
     textures = {"albedo": baked.albedo, "orm": baked.orm}
     progress("draw the preview", 0.0)
     picture = preview(head, textures)

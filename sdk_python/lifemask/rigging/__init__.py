@@ -2,5 +2,13 @@
 
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
+from lifemask.rigging._scale import MEAN_PUPIL_DISTANCE, scale_to_pupil_distance
 
-__all__ = ["OnnxViolation", "align_to_landmarks", "check_onnx", "lint_onnx"]
+__all__ = [
+    "MEAN_PUPIL_DISTANCE",
+    "OnnxViolation",
+    "align_to_landmarks",
+    "check_onnx",
+    "lint_onnx",
+    "scale_to_pupil_distance",
+]
