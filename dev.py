@@ -374,9 +374,12 @@ def call(
     """Run a program in the foreground; return its exit code."""
     variables = {**os.environ, **(environment or {})}
     try:
-        return subprocess.run(command, cwd=folder, env=variables, stdout=stdout).returncode
+        code = subprocess.run(command, cwd=folder, env=variables, stdout=stdout).returncode
     except OSError as error:
         raise DevelopmentError(f"{command[0]} cannot be run: {error}") from error
+    if code < 0:
+        print(f"dev.py: {Path(command[0]).name} was ended by signal {-code}", file=sys.stderr)
+    return code if code >= 0 else 128 - code
 
 
 def output(command: Sequence[str]) -> str:
