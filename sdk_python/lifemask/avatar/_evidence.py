@@ -122,7 +122,8 @@ def _from_video(path: Path, model: HeadModel, progress: ProgressCallback) -> Evi
 def _follow(path: Path, progress: ProgressCallback) -> list[tuple[int, FaceLandmarks | None]]:
     """Return number and landmarks of the frames, at most `MOST_FRAMES`, spread evenly."""
     found: list[tuple[int, FaceLandmarks | None]] = []
-    with open_video(path) as video, FaceLandmarker() as landmarker:
+    video = open_video(path)
+    with FaceLandmarker() as landmarker:
         total = max(video.frame_count, 1)
         step = max(1, -(-total // MOST_FRAMES))
         for number, frame in enumerate(video):
@@ -148,10 +149,9 @@ def _texture_frames(fits: Sequence[PhotoFit]) -> list[int]:
 def _frames(path: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:
     """Read frames by their numbers."""
     images: dict[int, NDArray[np.uint8]] = {}
-    with open_video(path) as video:
-        for number, frame in enumerate(video):
-            if number in wanted:
-                images[number] = frame.image.copy()
-            if len(images) == len(set(wanted)):
-                break
+    for number, frame in enumerate(open_video(path)):
+        if number in wanted:
+            images[number] = frame.image.copy()
+        if len(images) == len(set(wanted)):
+            break
     return [images[number] for number in wanted]
