@@ -1,8 +1,9 @@
 """Pictures and videos of a head, drawn in software: no GPU, the same on every machine."""
 
+from lifemask.rendering._background import studio_background
 from lifemask.rendering._framing import frame_head, pose_vertices
 from lifemask.rendering._light import STUDIO_LIGHT, Lamp, Light
-from lifemask.rendering._renderer import Renderer, render, studio_background
+from lifemask.rendering._renderer import Renderer, render
 from lifemask.rendering._sheets import (
     PREVIEW_YAWS,
     TURNTABLE_YAWS,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
-SAME_SURFACE = np.float32(0.01)
+SAME_SURFACE = np.float32(0.005)
 """Samples of one pixel whose depths differ by less than this share are shaded once."""
 SMOOTHEST = np.float32(0.08)
 """Roughness below which a highlight is smaller than a pixel and flickers."""

@@ -54,7 +54,7 @@ def sky_visibility(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float
     for name in ("eye_left", "eye_right"):
         # What the lids hide at rest shows when the eye turns, so it must not be black.
         rows = head.topology.parts[name].vertices
-        open_sky[rows] = 0.45 + 0.55 * open_sky[rows]
+        open_sky[rows] = 0.4 + 0.45 * open_sky[rows]
     return open_sky.astype(np.float32)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask.heads import Head
-    from lifemask.rendering._renderer import Background
+    from lifemask.rendering._background import Background
 
 TURNTABLE_YAWS = tuple(math.radians(degrees) for degrees in (-90, -60, -30, 0, 30, 60, 90, 180))
 PREVIEW_YAWS = tuple(math.radians(degrees) for degrees in (-60, -30, 0, 30, 60))

@@ -38,6 +38,32 @@ def vertex_normals(
 
 
 @numba.njit(cache=True, nogil=True)
+def round_edges(
+    points: NDArray[np.float64],
+    count: int,
+    normals: NDArray[np.float32],
+    edges: NDArray[np.int32],
+    roundness: float,
+) -> None:
+    """Fill the rows after `count` with the middles of edges, bent onto the curved surface.
+
+    The tangent planes of both ends are where the surface would go; the middle moves from the
+    straight edge toward the mean of its projections onto them.
+    """
+    for index in range(edges.shape[0]):
+        a, b = edges[index, 0], edges[index, 1]
+        x = 0.5 * (points[b, 0] - points[a, 0])
+        y = 0.5 * (points[b, 1] - points[a, 1])
+        z = 0.5 * (points[b, 2] - points[a, 2])
+        above_a = x * normals[a, 0] + y * normals[a, 1] + z * normals[a, 2]
+        above_b = -(x * normals[b, 0] + y * normals[b, 1] + z * normals[b, 2])
+        middle = points[a, 0] + x, points[a, 1] + y, points[a, 2] + z
+        for axis in range(3):
+            away = above_a * normals[a, axis] + above_b * normals[b, axis]
+            points[count + index, axis] = middle[axis] - 0.5 * roundness * away
+
+
+@numba.njit(cache=True, nogil=True)
 def texel_footprints(
     points: NDArray[np.float64],
     faces: NDArray[np.int32],
