@@ -271,7 +271,8 @@ def test_recesses_see_less_of_the_sky():
 def test_frame_of_a_performance(head, renderer):
     where = view(head)
     still = renderer.render_frame(PerformanceFrame(0, np.zeros(52, np.float32)), **where)
-    assert np.array_equal(still, renderer.render(**where))
+    # Skinning with a rotation of zero rounds differently, which may move a sample over an edge.
+    assert np.mean(np.abs(still.astype(int) - renderer.render(**where)) > 2) < 1e-3
     turn = matrix_quaternion(axis_angle_matrix([0.0, 0.5, 0.0]))
     turned = renderer.render_frame(
         PerformanceFrame(0, coefficients(mouthSmileLeft=1), turn.astype(np.float32)), **where
