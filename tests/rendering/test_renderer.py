@@ -277,10 +277,10 @@ def test_frame_of_a_performance(head, renderer):
     turned = renderer.render_frame(
         PerformanceFrame(0, coefficients(mouthSmileLeft=1), turn.astype(np.float32)), **where
     )
-    changed = np.abs(turned.astype(int) - still).max(axis=2) > 12
-    assert changed[:90].any()
-    # The base of the neck does not move.
-    assert not changed[-4:].any()
+    change = np.abs(turned.astype(int) - still).max(axis=2)
+    # The base of the neck stays; only its shading follows the twist above it.
+    assert np.quantile(change[:90], 0.95) > 40
+    assert np.quantile(change[-3:], 0.95) < 12
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30, -1e30])
