@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +19,9 @@ from lifemask.heads._names import COEFFICIENT_COUNT, JOINT_NAMES
 from lifemask.heads._subdivision import Subdivision
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import ArrayLike, NDArray
+
+_LANDMARKS = 478
 
 IRIS_FIRST = 468
 """First iris landmark: five on the subject's right eye, then five on the left one."""
@@ -145,29 +146,47 @@ class HeadModel:
         return weights
 
 
-@functools.cache
-def load_head_model(path: Path | None = None) -> HeadModel:
+def load_head_model(path: str | Path | None = None) -> HeadModel:
     """Load the head asset that ships with lifemask, or one from a path.
 
     Args:
-        path: An array file written by `tools/head_asset/build.py`.
+        path: An array file written by `tools/head_asset/build.py`. Without it the shipped asset
+            is loaded once and shared.
 
     Raises:
-        PackageError: The file is not a head asset.
+        PackageError: The file is not there, or is not a head asset.
     """
     if path is None:
-        raw = resources.files("lifemask").joinpath("data", "head.npz").read_bytes()
-    else:
-        raw = path.read_bytes()
+        return _shipped_model()
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise _refusal(error.strerror or str(error)) from error
+    return _parse(raw)
+
+
+@functools.cache
+def _shipped_model() -> HeadModel:
+    return _parse(resources.files("lifemask").joinpath("data", "head.npz").read_bytes())
+
+
+def _parse(raw: bytes) -> HeadModel:
+    # Damaged zip files raise almost anything: errors of zipfile and zlib, EOFError, struct.error.
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return _model(arrays, hashlib.sha256(raw).hexdigest())
-    except (KeyError, ValueError, OSError) as error:
-        raise PackageError(
-            f"the head asset cannot be read: {error}",
-            hint="Reinstall lifemask, or build the asset again with tools/head_asset/build.py.",
-        ) from error
+        model = _model(arrays, hashlib.sha256(raw).hexdigest())
+        _check(model)
+    except Exception as error:
+        raise _refusal(str(error)) from error
+    return model
+
+
+def _refusal(reason: str) -> PackageError:
+    return PackageError(
+        f"the head asset cannot be read: {reason}",
+        hint="Reinstall lifemask, or build the asset again with tools/head_asset/build.py.",
+    )
 
 
 def _model(arrays: dict[str, NDArray], digest: str) -> HeadModel:
@@ -176,7 +195,7 @@ def _model(arrays: dict[str, NDArray], digest: str) -> HeadModel:
         topology=_topology(arrays, meta, digest),
         neutral=arrays["neutral"],
         identity_basis=arrays["identity_basis"].astype(np.float32),
-        expression_deltas=_shaped(arrays["expression_deltas"].astype(np.float32)),
+        expression_deltas=arrays["expression_deltas"].astype(np.float32),
         mean_joints=arrays["joints"],
         joint_basis=arrays["joint_basis"],
         joint_weights=arrays["joint_weights"],
@@ -185,10 +204,40 @@ def _model(arrays: dict[str, NDArray], digest: str) -> HeadModel:
     )
 
 
-def _shaped(deltas: NDArray[np.float32]) -> NDArray[np.float32]:
-    if len(deltas) != COEFFICIENT_COUNT:
-        raise ValueError(f"{len(deltas)} shapes, expected {COEFFICIENT_COUNT}")
-    return deltas
+def _check(model: HeadModel) -> None:
+    """Refuse arrays that do not belong together, before they fail far from here."""
+    n, modes, joints = len(model.neutral), len(model.identity_basis), len(JOINT_NAMES)
+    topology = model.topology
+    shapes = {
+        "neutral": (model.neutral, (n, 3)),
+        "identity_basis": (model.identity_basis, (modes, n, 3)),
+        "expression_deltas": (model.expression_deltas, (COEFFICIENT_COUNT, n, 3)),
+        "joints": (model.mean_joints, (joints, 3)),
+        "joint_basis": (model.joint_basis, (modes, joints, 3)),
+        "joint_weights": (model.joint_weights, (n, joints)),
+        "landmark_barycentric": (topology.landmark_barycentric, (_LANDMARKS, 3)),
+        "landmark_faces": (topology.landmark_faces, (_LANDMARKS,)),
+        "mirror": (topology.mirror, (n,)),
+        "faces_uv": (topology.faces_uv, topology.faces.shape),
+    }
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    indices = {
+        "faces": (topology.faces, n),
+        "faces_uv": (topology.faces_uv, len(topology.uv)),
+        "mirror": (topology.mirror, n),
+        "landmark_faces": (topology.landmark_faces, len(topology.faces)),
+        "neck_loop": (topology.neck_loop, n),
+    }
+    for name, (array, count) in indices.items():
+        if array.min() < 0 or array.max() >= count:
+            raise ValueError(f"{name} points outside 0..{count - 1}")
+    if topology.parts[PART_NAMES[-1]].faces.stop != len(topology.faces):
+        raise ValueError("the parts do not cover the faces")
+    model.subdivision.check(n, len(topology.uv))
 
 
 def _topology(arrays: dict[str, NDArray], meta: dict, digest: str) -> Topology:

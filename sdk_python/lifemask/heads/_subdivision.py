@@ -40,6 +40,18 @@ class Subdivision:
             (arrays["fine_uv_data"], arrays["fine_uv_indices"], arrays["fine_uv_indptr"]),
         )
 
+    def check(self, vertex_count: int, uv_count: int) -> None:
+        """Raise ValueError if the level does not belong to a head of this size."""
+        levels = (
+            ("fine_quads", self.quads, self._vertices, vertex_count),
+            ("fine_quads_uv", self.quads_uv, self._uv, uv_count),
+        )
+        for name, quads, (data, indices, starts), coarse in levels:
+            if int(quads.max()) >= len(starts) - 1:
+                raise ValueError(f"{name} points outside 0..{len(starts) - 2}")
+            if int(indices.max()) >= coarse or not len(data) == len(indices) == starts[-1]:
+                raise ValueError(f"the matrix of {name} does not fit {coarse} points")
+
     @cached_property
     def matrix(self) -> csr_matrix:
         """`(n_fine, n_vertices)`, rows sum to one."""
