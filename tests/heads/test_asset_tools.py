@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from head_asset.atlas import (
     RECTANGLES,
     affine_island,
@@ -27,7 +28,6 @@ from head_asset.parts import (
 )
 from head_asset.shell import islands, mirror_map
 from head_asset.subdivide import catmull_clark
-
 from lifemask.geometry import axis_angle_matrix
 from meshes import (
     assert_oriented_manifold,
@@ -307,7 +307,7 @@ def test_eyeball_is_a_closed_ball_with_a_bulge_and_an_even_map():
     assert (areas < 0).all() or (areas > 0).all()
     assert eye.uv.min() >= 0
     assert eye.uv.max() <= 1
-    radii = [eyeball_uv_radius(angle) for angle in np.linspace(0, np.pi, 50)]
+    radii = [eyeball_uv_radius(angle) for angle in np.radians(np.linspace(0, 130, 50))]
     assert radii[0] == 0
     assert (np.diff(radii) > 0).all()
     assert radii[-1] < 0.5
@@ -341,7 +341,7 @@ def test_mirror_map_refuses_what_is_not_symmetric():
     points = np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0]])
     assert mirror_map(points).tolist() == [1, 0, 2]
     with pytest.raises(ValueError, match="not symmetric"):
-        mirror_map(points + [[0.01, 0, 0], [0, 0, 0], [0, 0, 0]])
+        mirror_map(points + np.diag([0.01, 0, 0]))
 
 
 def test_islands_are_told_apart():
@@ -356,7 +356,7 @@ def test_points_are_embedded_on_the_nearest_face():
     faces = triangles(quads)
     random = np.random.default_rng(8)
     wanted = np.c_[random.uniform(0, 4, (20, 2)), np.zeros(20)]
-    numbers, weights = embed_points(wanted + [0, 0, 0.1], points, faces)
+    numbers, weights = embed_points(wanted + np.array([0, 0, 0.1]), points, faces)
     found = np.einsum("nk,nkd->nd", weights, points[faces[numbers]])
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     outside, weights = embed_points(np.array([[-3.0, 2.0, 0.0]]), points, faces)
