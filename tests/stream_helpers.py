@@ -14,6 +14,8 @@ import numpy as np
 
 from lifemask.capture import PerformanceFrame, TrackingState, all_channels_valid
 from lifemask.heads import COEFFICIENT_NAMES
+from lifemask.streaming._messages import channels, layout_id
+from lifemask.v1 import frame_pb2
 from lifemask.v1 import performance_service_pb2 as pb
 from lifemask.v1.performance_service_pb2_grpc import (
     PerformanceServiceServicer,
@@ -97,6 +99,33 @@ def random_frames(count: int, rate_hz: float = 60.0) -> list[PerformanceFrame]:
 def ages(received) -> np.ndarray:
     """Capture to receive, seconds, of frames stamped on this machine."""
     return np.array([(r.receive_time_nanos - r.frame.capture_time_nanos) / 1e9 for r in received])
+
+
+class ShiftedTime:
+    """The `time` module of a machine whose clock is wrong."""
+
+    def __init__(self, shift_nanos: int) -> None:
+        self.shift = shift_nanos
+
+    def time_ns(self) -> int:
+        return time.time_ns() + self.shift
+
+    def __getattr__(self, name: str):
+        return getattr(time, name)
+
+
+def two_channel_header(names=("jawOpen", "eyeBlinkLeft"), **facts) -> pb.StreamFramesResponse:
+    """A response with a header; the facts are further fields."""
+    message = frame_pb2.PerformanceHeader(
+        layout_id=layout_id(names), channels=channels(names, [True] * len(names)), **facts
+    )
+    return pb.StreamFramesResponse(header=message)
+
+
+def two_channel_frame(names=("jawOpen", "eyeBlinkLeft"), values=(0.25, 0.5), **facts):
+    """A response with a frame that belongs to `two_channel_header`."""
+    message = frame_pb2.PerformanceFrame(layout_id=layout_id(names), values=values, **facts)
+    return pb.StreamFramesResponse(frame=message)
 
 
 class RawStream:
@@ -183,6 +212,14 @@ class StubServer(PerformanceServiceServicer):
 
     def StreamFrames(self, requests, context):
         return self._answer(requests, context)
+
+    def SynchronizeClock(self, request, context):
+        now = time.time_ns()
+        return pb.SynchronizeClockResponse(
+            client_send_time_nanos=request.client_send_time_nanos,
+            server_receive_time_nanos=now,
+            server_send_time_nanos=now,
+        )
 
     def _answer(self, requests, context):
         yield from self.responses

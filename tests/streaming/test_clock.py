@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from lifemask.streaming import Client, ClockOffset, ServerThread
 from lifemask.streaming import _client as client_module
 from lifemask.streaming import _performance_service as service_module
-from stream_helpers import LiveSource
-
-
-class ShiftedTime:
-    """The `time` module of a machine whose clock is wrong."""
-
-    def __init__(self, shift_nanos: int) -> None:
-        self.shift = shift_nanos
-
-    def time_ns(self) -> int:
-        return time.time_ns() + self.shift
-
-    def __getattr__(self, name: str):
-        return getattr(time, name)
+from stream_helpers import LiveSource, ShiftedTime
 
 
 @pytest.fixture(scope="module")

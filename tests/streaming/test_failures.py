@@ -13,10 +13,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lifemask import SourceError, StreamError
 from lifemask.streaming import Client, ServerThread
-from lifemask.streaming._messages import channels, layout_id
 from lifemask.v1 import frame_pb2
 from lifemask.v1 import performance_service_pb2 as pb
 from stream_helpers import ListSource, LiveSource, RawStream, StubServer, random_frames, start
+from stream_helpers import two_channel_frame as frame
+from stream_helpers import two_channel_header as header
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -37,19 +38,6 @@ def wait_until(condition, seconds: float = 5.0) -> None:
 
 def response(**part) -> pb.StreamFramesResponse:
     return pb.StreamFramesResponse(**part)
-
-
-def header(names=("jawOpen", "eyeBlinkLeft"), **facts) -> pb.StreamFramesResponse:
-    message = frame_pb2.PerformanceHeader(
-        layout_id=layout_id(names), channels=channels(names, [True] * len(names)), **facts
-    )
-    return response(header=message)
-
-
-def frame(names=("jawOpen", "eyeBlinkLeft"), values=(0.25, 0.5), **facts):
-    return response(
-        frame=frame_pb2.PerformanceFrame(layout_id=layout_id(names), values=values, **facts)
-    )
 
 
 @pytest.mark.parametrize(

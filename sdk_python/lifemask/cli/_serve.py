@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -72,8 +72,8 @@ def _announce(server: Server, package: Path | None, *, as_json: bool) -> None:
     _console.print_next(f"Watch: lifemask watch {server.address}{render}")
 
 
-def _face(text: str | None) -> str | int | None:
-    if text is None or text in ("left", "right", "largest"):
+def _face(text: str | None) -> Literal["left", "right", "largest"] | int | None:
+    if text is None or text == "left" or text == "right" or text == "largest":
         return text
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)

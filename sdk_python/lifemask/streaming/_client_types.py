@@ -11,6 +11,8 @@ from lifemask.v1 import frame_pb2 as frame_pb
 from lifemask.v1 import performance_service_pb2 as pb
 
 if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+
     from lifemask.capture import PerformanceFrame
 
 
@@ -194,7 +196,7 @@ def _rate(number: float) -> float:
     return number if 0.0 < number <= 1000.0 else 0.0
 
 
-def _word(enum_type, prefix: str, number: int) -> str:
+def _word(enum_type: EnumTypeWrapper, prefix: str, number: int) -> str:
     """Return the name of an enum value without prefix; unknown numbers are unspecified."""
     known = number if number in enum_type.values() else 0
     return enum_type.Name(known).removeprefix(prefix).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,13 +60,10 @@ def film(
     """
     rate = rate_hz or _DEFAULT_RATE_HZ
     order = video_order([frame.capture_time_nanos for frame in frames], rate)
-    drawn = -1
     with VideoWriter(path, SIZE, SIZE, rate) as video:
-        draw = artist(avatar, frames)
-        for count, index in enumerate(order):
-            if index != drawn:
-                drawn, picture = index, draw(frames[index])
-            video.write(picture)
+        draw = functools.lru_cache(maxsize=1)(artist(avatar, frames))
+        for count, index in enumerate(order.tolist()):
+            video.write(draw(index))
             progress("draw the video", (count + 1) / len(order))
     return len(order)
 
@@ -89,8 +87,8 @@ def video_order(capture_times: Sequence[int], rate_hz: float) -> NDArray[np.intp
 
 def artist(
     avatar: Avatar, frames: Sequence[PerformanceFrame]
-) -> Callable[[PerformanceFrame], NDArray[np.uint8]]:
-    """Return a function that draws one frame as `(SIZE, SIZE, 3)` uint8.
+) -> Callable[[int], NDArray[np.uint8]]:
+    """Return a function that draws the frame of an index as `(SIZE, SIZE, 3)` uint8.
 
     The camera stands still, as far from the head as the performer's typically was, and shows
     the performer's typical place in the middle. The shoulders stay upright while the head turns.
@@ -102,7 +100,8 @@ def artist(
     offset = rest.translation - typical - [0.0, _DROP, 0.0]
     renderer = Renderer(avatar.head, avatar.textures)
 
-    def draw(frame: PerformanceFrame) -> NDArray[np.uint8]:
+    def draw(index: int) -> NDArray[np.uint8]:
+        frame = frames[index]
         vertices, _ = pose_vertices(avatar.head, frame)
         pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation + offset)
         return renderer.render(vertices, pose=pose, camera=camera)

@@ -240,7 +240,9 @@ class FrameStream:
         if self.end.reason == "server_stopping" and self._reconnect_seconds > 0:
             raise _Lost("the server stopped")
 
-    def _pause_or_raise(self, problem: Exception, lost_at: float, pause: float) -> float:
+    def _pause_or_raise(
+        self, problem: grpc.RpcError | _Lost, lost_at: float, pause: float
+    ) -> float:
         """Wait before the next attempt and return the pause after that, or raise the error."""
         self._hang_up()
         if self._closed:
@@ -253,7 +255,7 @@ class FrameStream:
         time.sleep(pause * random.uniform(0.5, 1.0))
         return min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _final_error(self, problem: Exception) -> Exception:
+    def _final_error(self, problem: grpc.RpcError | _Lost) -> Exception:
         if isinstance(problem, grpc.RpcError):
             return client_error(problem, self._address)
         return StreamError(str(problem), hint="Check that the server is still running.")

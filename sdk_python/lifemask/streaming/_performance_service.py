@@ -56,11 +56,11 @@ class PerformanceServicer(rpc.PerformanceServiceServicer):
 
     async def StreamFrames(
         self,
-        requests: AsyncIterator[pb.StreamFramesRequest],
+        request_iterator: AsyncIterator[pb.StreamFramesRequest],
         context: grpc.aio.ServicerContext,
     ) -> None:
         """Stream frames as long as there is credit."""
-        start = await self._read_start(requests, context)
+        start = await self._read_start(request_iterator, context)
         subject = await self._find(start.subject, context)
         try:
             subscription = subject.subscribe(credits=start.initial_credits)
@@ -70,7 +70,7 @@ class PerformanceServicer(rpc.PerformanceServiceServicer):
             # Sent by the first write otherwise, and then an error at that moment would send it
             # a second time, which gRPC refuses.
             await context.send_initial_metadata(())
-            reader = asyncio.ensure_future(_read_credits(requests, subscription))
+            reader = asyncio.ensure_future(_read_credits(request_iterator, subscription))
             writer = asyncio.ensure_future(
                 _write_all(context, subject, subscription, pb.StreamFramesResponse)
             )

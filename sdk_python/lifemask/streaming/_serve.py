@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
+from lifemask.capture import PerformanceSource
 from lifemask.streaming._address import DEFAULT_ADDRESS
 from lifemask.streaming._server import Server
 from lifemask.streaming._sources import open_source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from lifemask.capture import PerformanceSource
-    from lifemask.tracking import FaceChoice
 
 
 def serve(
@@ -25,7 +21,7 @@ def serve(
     address: str = DEFAULT_ADDRESS,
     *,
     token: str | None = None,
-    face: FaceChoice | None = None,
+    face: Literal["left", "right", "largest"] | int | None = None,
     once: bool = False,
     ready: Callable[[Server], None] | None = None,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
 
@@ -69,5 +69,7 @@ def is_transient(error: grpc.RpcError) -> bool:
 
 
 def _reason(error: grpc.RpcError) -> str:
-    metadata = error.trailing_metadata() if isinstance(error, grpc.Call) else None
-    return next((str(value) for key, value in metadata or () if key == REASON_KEY), "")
+    if not isinstance(error, grpc.Call):
+        return ""
+    metadata: Any = error.trailing_metadata() or ()
+    return next((str(value) for key, value in metadata if key == REASON_KEY), "")

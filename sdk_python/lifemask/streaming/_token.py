@@ -40,9 +40,9 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: Any,
+    ) -> Any:
         """Pass a call on, or answer it with UNAUTHENTICATED."""
         handler = await continuation(handler_call_details)
         if handler is None or self._is_valid(handler_call_details.invocation_metadata):
@@ -56,7 +56,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         return hmac.compare_digest(data, self._expected)
 
 
-def _refusal(handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+def _refusal(handler: Any) -> Any:
     """Return a handler of the same shape that refuses, so that no request is awaited first."""
     if not handler.response_streaming:
         make = (

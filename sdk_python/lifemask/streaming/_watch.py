@@ -5,26 +5,30 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifemask._errors import StreamError
-from lifemask._progress import no_progress
+from lifemask._errors import ExportError, StreamError
+from lifemask._progress import ProgressCallback, no_progress
 from lifemask.capture import TrackingState
 from lifemask.streaming._address import DEFAULT_ADDRESS
 from lifemask.streaming._client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lifemask._progress import ProgressCallback
+    from lifemask.avatar import Avatar
     from lifemask.streaming._client_types import ClockOffset, ReceivedFrame, StreamHeader
     from lifemask.streaming._frame_stream import FrameStream
 
 STATUS_SECONDS = 1.0
+
+_CREDITS = 4
+"""Taking a frame is quick here, so more may be under way: a hiccup then loses none."""
+_FETCH = "download the avatar"
+_WAIT = "wait for the first frame"
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def watch(
             disturb what is measured.
         reconnect_seconds: How long a lost connection is tried again.
         status: Called about once a second with the state so far.
-        progress: Told how far the drawing is.
+        progress: Told when the first frame is there, and how far the drawing is.
 
     Returns:
         The measurements.
@@ -107,15 +111,21 @@ def watch(
         StreamError: If there is no server, or no frame came, or no avatar to draw.
         ExportError: If the video cannot be written.
     """
+    path = None if render is None else _video_path(render)
     with Client(address, token=token) as client:
+        # Before the stream, because a server may stop when the stream has ended.
+        avatar = None if path is None else _fetch_avatar(client, subject, progress)
         record = _Record(client.synchronize_clock())
-        with client.frames(subject, reconnect_seconds=reconnect_seconds) as stream:
-            limits = _Limits(duration, frames)
-            end = _receive(stream, record, limits, status or _no_status)
-        report = record.report(stream, end)
-        if render is None:
-            return report
-        return _draw(client, stream.header, record, report, Path(render), progress)
+        stream = client.frames(subject, credits=_CREDITS, reconnect_seconds=reconnect_seconds)
+        progress(_WAIT, 0.0)
+        with stream:
+            end = _receive(
+                stream, record, _Limits(duration, frames), status or _no_status, progress
+            )
+    report = record.report(stream, end)
+    if path is None or avatar is None:
+        return report
+    return _draw(avatar, record, report, path, progress)
 
 
 @dataclass(frozen=True)
@@ -191,12 +201,15 @@ def _receive(
     record: _Record,
     limits: _Limits,
     status: Callable[[WatchReport], None],
+    progress: ProgressCallback,
 ) -> str:
     """Fill the record; return why it ended."""
     next_status = time.monotonic() + STATUS_SECONDS
     with contextlib.suppress(KeyboardInterrupt):
         for received in stream:
             assert stream.header is not None
+            if not record.received:
+                progress(_WAIT, 1.0)
             record.add(received, stream.header)
             if limits.reached(record):
                 return "limit"
@@ -207,30 +220,45 @@ def _receive(
     return "interrupted"
 
 
-def _draw(
-    client: Client,
-    header: StreamHeader | None,
-    record: _Record,
-    report: WatchReport,
-    path: Path,
-    progress: ProgressCallback,
-) -> WatchReport:
-    from dataclasses import replace
+def _video_path(render: str | Path) -> Path:
+    """Return the path if a video can be written there; found out before minutes of streaming."""
+    from lifemask.geometry import VideoWriter
 
+    path = VideoWriter(render, 2, 2, 1.0).path
+    if not path.parent.is_dir():
+        raise ExportError(
+            f"the folder of {path.name!r} does not exist",
+            hint=f"Create {str(path.parent)!r} first.",
+        )
+    return path
+
+
+def _fetch_avatar(client: Client, subject: str, progress: ProgressCallback) -> Avatar | None:
+    """Download the avatar that a subject drives; None if the subject's name is wrong."""
     from lifemask.avatar import Avatar
-    from lifemask.streaming._film import film
 
-    if header is None or not header.avatar_id:
+    chosen = [one for one in client.subjects() if subject in ("", one.name)]
+    if len(chosen) != 1:
+        return None  # the stream says what is wrong
+    if not chosen[0].avatar_id:
         raise StreamError(
-            f"the subject {report.subject!r} has no avatar to draw",
+            f"the subject {chosen[0].name!r} has no avatar to draw",
             hint="Start the server with a package: lifemask serve FILE.lifemask.",
         )
-    progress("download the avatar", 0.0)
+    progress(_FETCH, 0.0)
     with tempfile.TemporaryDirectory() as folder:
-        avatar = Avatar.load(client.download_avatar(header.avatar_id, folder))
-        progress("download the avatar", 1.0)
-        performance = [received.frame for received in record.received]
-        film(avatar, performance, path, rate_hz=report.source_rate_hz, progress=progress)
+        avatar = Avatar.load(client.download_avatar(chosen[0].avatar_id, folder))
+    progress(_FETCH, 1.0)
+    return avatar
+
+
+def _draw(
+    avatar: Avatar, record: _Record, report: WatchReport, path: Path, progress: ProgressCallback
+) -> WatchReport:
+    from lifemask.streaming._film import film
+
+    performance = [received.frame for received in record.received]
+    film(avatar, performance, path, rate_hz=report.source_rate_hz, progress=progress)
     return replace(report, video=path, consent=avatar.manifest.consent.report())
 
 
