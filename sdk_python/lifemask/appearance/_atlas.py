@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.appearance._pyramid import blur
 from lifemask.geometry import rasterize
 
 if TYPE_CHECKING:
@@ -68,6 +69,31 @@ class Texels:
         picture = np.full((self.size * self.size, *values.shape[1:]), fill, np.float32)
         picture[self.index] = values
         return picture.reshape(self.size, self.size, *values.shape[1:])
+
+    def smooth(
+        self,
+        values: NDArray[np.floating],
+        sigma: float,
+        weights: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.float32]:
+        """Blur texel values `(n,)` or `(n, k)` within the islands.
+
+        Args:
+            values: At the texels.
+            sigma: Standard deviation, texels.
+            weights: `(n,)` how much each texel counts; all the same when left out.
+
+        Returns:
+            Shape of `values`; what lies outside of the islands does not bleed in.
+        """
+        if weights is None:
+            weights = np.ones(len(self.index), np.float32)
+        weighted = values * (weights if values.ndim == 1 else weights[:, None])
+        shape = (self.size * self.size, *values.shape[1:])
+        total = blur(self.image(weights), sigma).ravel()[self.index]
+        summed = blur(self.image(weighted), sigma).reshape(shape)[self.index]
+        total = np.maximum(total, 1e-4)
+        return summed / (total if values.ndim == 1 else total[:, None])
 
     def mirrored(self, picture: NDArray[np.floating]) -> NDArray[np.float32]:
         """Sample an atlas picture `(size, size, k)` at the other side of the head, `(n, k)`."""

@@ -9,7 +9,6 @@ import numpy as np
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.appearance._noise import periodic_noise
 from lifemask.appearance._projection import vertex_normals
-from lifemask.appearance._pyramid import blur
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,18 +83,30 @@ def paint_hair(
     if rim.sum() < 50 or unlike[rim].mean() < _BALD:
         return skin
     tone, contrast = hair
+    lit = texels.smooth(seen.lit.reshape(-1, 3)[texels.index], texels.size / 200.0)
+    unlike = unlike * _nearer(lit, tone, seen.tone.encoded)
     # Forehead above the landmarks' oval may be covered too; ears and cheeks are left alone.
     possible = np.clip(usual + texels.mask("face") * _forehead(texels, head), 0, 1)
     squarely = np.clip((facing - 0.25) / 0.25, 0, 1)
     coverage = possible * squarely * unlike + usual * (1 - squarely)
-    coverage = texels.image(coverage)
-    soft = _strand_edge(texels, head, blur(coverage, texels.size / 500.0), seed)
+    coverage = texels.image(texels.smooth(coverage, texels.size / 500.0))
+    soft = _strand_edge(texels, head, coverage, seed)
     strands = _strands(texels, head, tone, contrast, seed)
     own = np.clip((facing - 0.4) / 0.3, 0, 1) * (unlike > 0.5)
-    own = blur(texels.image(own), texels.size / 400.0)[..., None]
+    own = texels.image(texels.smooth(own, texels.size / 400.0))[..., None]
     # Light fitted to skin says nothing about the crown, so hair keeps the picture's own.
     painted = own * seen.lit + (1 - own) * texels.image(strands)
     return skin * (1 - soft[..., None]) + painted * soft[..., None]
+
+
+def _nearer(
+    colours: NDArray[np.float32], hair: NDArray[np.float32], skin: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """`(n,)` in [0, 1]: colours nearer to the hair than to the skin; highlights are neither."""
+    to_hair = np.linalg.norm(colours - hair, axis=1)
+    to_skin = np.linalg.norm(colours - skin, axis=1)
+    share = to_skin / np.maximum(to_hair + to_skin, 1e-6)
+    return np.clip((share - 0.4) / 0.15, 0, 1)
 
 
 def _forehead(texels: Texels, head: Head) -> NDArray[np.float32]:

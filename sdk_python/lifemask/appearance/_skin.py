@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DELIGHT: Final = 0.7
 """Share of the estimated shading that is divided out; the rest hides errors of the estimate."""
 _SAMPLES: Final = 60_000
-_SKIN_FAR: Final = (2.5, 4.5)
+_SKIN_FAR: Final = (1.9, 3.2)
 """Mahalanobis distances between which a colour stops counting as skin."""
 _DOUBTFUL: Final = 0.12
 """Trust below which a texel is not used at all."""
@@ -92,9 +92,13 @@ def merge_views(texels: Texels, views: Sequence[View]) -> SeenSkin:
     kept, facing = np.zeros_like(total), np.full_like(total, -1.0)
     likeness = np.zeros_like(total)
     for view, albedo in zip(views, albedos, strict=True):
-        smooth = _smoothed(texels, albedo, view.trust)
-        like = tone.likeness(smooth)
-        trust = view.trust * (view.core + (1 - view.core) * like * collar)
+        # Averaged over a few millimetres, so that pores and single hairs do not decide.
+        seen = (view.trust > 0).astype(np.float32)
+        like = tone.likeness(texels.smooth(albedo, texels.size / 300.0, seen))
+        # What is seen at a slant within the oval may already be hair or the backdrop.
+        core = view.core * np.clip(like + (view.facing - 0.35) / 0.25, 0, 1)
+        trust = view.trust * (core + (1 - core) * like * collar)
+        albedo = _calm_sides(texels, albedo, np.maximum(core, _squarely(view) * like), trust)
         share = trust**4 + 1e-9 * (view.facing > 0)
         colour += share[:, None] * albedo
         lit += share[:, None] * view.colours
@@ -133,6 +137,10 @@ def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float
         own + borrowed, 1e-6
     )[..., None]
     filled = push_pull(mixed, weight)
+    # The seam up the back of the head has two edges, each other's mirror image: unseen skin is
+    # made symmetric, so that it meets itself there.
+    unseen = 0.5 * (1 - weight)[..., None]
+    filled = (1 - unseen) * filled + unseen * texels.image(texels.mirrored(filled))
     grain = _grain(seen, own, seed) * (1 - weight)[..., None]
     return np.clip(base + filled + grain, 0, 1)
 
@@ -153,6 +161,21 @@ def _without_light(view: View, plain: NDArray[np.float32]) -> NDArray[np.float32
     chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
     light = fit_light(to_linear(view.colours[chosen]), view.normals[chosen])
     return to_srgb(to_linear(view.colours) / light.shading(view.normals) ** _DELIGHT)
+
+
+def _squarely(view: View) -> NDArray[np.float32]:
+    return np.clip((view.facing - 0.75) / 0.15, 0, 1)
+
+
+def _calm_sides(
+    texels: Texels,
+    albedo: NDArray[np.float32],
+    detail: NDArray[np.float32],
+    trust: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Keep only smooth colour outside of the face: strands and shadows there would smear."""
+    smooth = texels.smooth(albedo, texels.size / 90.0, trust * trust)
+    return albedo * detail[:, None] + smooth * (1 - detail)[:, None]
 
 
 def _tone(
@@ -178,17 +201,6 @@ def _features(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
     rgb = np.maximum(np.asarray(encoded, np.float64), 0.02)
     log = np.log(rgb)
     return np.stack([0.5 * log.mean(axis=1), log[:, 0] - log[:, 1], log[:, 1] - log[:, 2]], axis=1)
-
-
-def _smoothed(
-    texels: Texels, colours: NDArray[np.float32], trust: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Average colours over a few millimetres so that pores and hairs do not decide."""
-    sigma = texels.size / 300.0
-    seen = texels.image((trust > 0).astype(np.float32))
-    summed = blur(texels.image(colours) * seen[..., None], sigma)
-    mean = summed / np.maximum(blur(seen, sigma), 1e-4)[..., None]
-    return mean.reshape(-1, 3)[texels.index]
 
 
 def _level_sides(
