@@ -68,7 +68,8 @@ def demo(
 
     folder = _folder(Path(output))
     package, glb = folder / "demo.lifemask", folder / "avatar.glb"
-    build([Path(photo or PORTRAIT)], package, progress=progress)
+    name = Path(photo).stem if photo else "demo"
+    build([Path(photo or PORTRAIT)], package, name=name, progress=progress)
     progress("export glTF", 0.0)
     export(package, glb)
     progress("export glTF", 1.0)
