@@ -78,13 +78,15 @@ def rasterize(
     Raises:
         ValueError: Arrays of the wrong shape, or indices out of range.
     """
-    from lifemask.geometry.raster_kernels import draw
+    from lifemask.geometry.raster_kernels import draw, snap_points
 
     points, corners = _checked(pixels, depth, faces)
     face = np.full((height, width), -1, np.int32)
     barycentric = np.zeros((height, width, 3), np.float32)
     inverse_depth = np.zeros((height, width), np.float32)
-    draw(points, corners, cull_back, face, barycentric, inverse_depth)
+    places, inverse_depths = np.empty((len(points), 2), np.int64), np.empty(len(points))
+    snap_points(points, 1.0, places, inverse_depths)
+    draw(places, inverse_depths, corners, cull_back, face, barycentric, inverse_depth)
     with np.errstate(divide="ignore"):
         return Raster(face, barycentric, np.float32(1.0) / inverse_depth)
 

@@ -21,37 +21,40 @@ LIMIT = float(1 << 20)
 
 
 @numba.njit(cache=True, nogil=True)
-def snap(
+def snap_points(
     points: NDArray[np.float64],
-    corners: NDArray[np.int32],
-    cull_back: bool,
-    fixed: NDArray[np.int64],
     scale: float,
-) -> tuple[int, bool]:
-    """Fill `fixed` with x0 y0 x1 y1 x2 y2 in subpixels, counter-clockwise in y-down space.
+    places: NDArray[np.int64],
+    inverse_depths: NDArray[np.float64],
+) -> None:
+    """Round positions to subpixels.
 
-    Returns the doubled area in squared subpixels (0: do not draw) and whether corners 1 and 2
-    were exchanged to make it positive.
+    Args:
+        points: `(n, 3)` x, y in pixels, depth.
+        scale: Factor from the unit of `points` to pixels of the raster.
+        places: `(n, 2)` result, subpixels.
+        inverse_depths: `(n,)` result; 0 marks a point that no face may use.
     """
-    for k in range(3):
-        x = points[corners[k], 0] * scale
-        y = points[corners[k], 1] * scale
+    for index in range(points.shape[0]):
+        x, y = points[index, 0] * scale, points[index, 1] * scale
         # Written so that a NaN fails every comparison.
-        if not (-LIMIT < x < LIMIT and -LIMIT < y < LIMIT):
-            return 0, False
-        if not (NEAR < points[corners[k], 2] < np.inf):
-            return 0, False
-        fixed[2 * k] = np.int64(np.floor(x * SUBPIXELS + 0.5))
-        fixed[2 * k + 1] = np.int64(np.floor(y * SUBPIXELS + 0.5))
-    area = (fixed[2] - fixed[0]) * (fixed[5] - fixed[1]) - (fixed[4] - fixed[0]) * (
-        fixed[3] - fixed[1]
-    )
-    if area >= 0:
-        # Faces are counter-clockwise with y up, so a positive area with y down faces away.
-        return (0 if cull_back else area), False
-    fixed[2], fixed[4] = fixed[4], fixed[2]
-    fixed[3], fixed[5] = fixed[5], fixed[3]
-    return -area, True
+        inside = -LIMIT < x < LIMIT and -LIMIT < y < LIMIT
+        if inside and NEAR < points[index, 2] < np.inf:
+            places[index, 0] = np.int64(np.floor(x * SUBPIXELS + 0.5))
+            places[index, 1] = np.int64(np.floor(y * SUBPIXELS + 0.5))
+            inverse_depths[index] = 1.0 / points[index, 2]
+        else:
+            places[index, 0] = places[index, 1] = 0
+            inverse_depths[index] = 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def doubled_area(x0: int, y0: int, x1: int, y1: int, x2: int, y2: int) -> int:
+    """Return the signed area times two; positive where the corners run clockwise on the screen.
+
+    Faces are counter-clockwise with y up, so with y down a face toward the camera is negative.
+    """
+    return (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,7 +80,8 @@ def edge_bias(ax: int, ay: int, bx: int, by: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def draw(
-    points: NDArray[np.float64],
+    places: NDArray[np.int64],
+    inverse_depths: NDArray[np.float64],
     faces: NDArray[np.int32],
     cull_back: bool,
     face_out: NDArray[np.int32],
@@ -86,31 +90,31 @@ def draw(
 ) -> None:
     """Draw all faces; the inverse depth is 0 where nothing was drawn."""
     height, width = face_out.shape
-    fixed = np.empty(6, np.int64)
     for index in range(faces.shape[0]):
-        corners = faces[index]
-        area, swapped = snap(points, corners, cull_back, fixed, 1.0)
-        if area == 0:
+        i, j, k = faces[index, 0], faces[index, 1], faces[index, 2]
+        x0, y0 = places[i, 0], places[i, 1]
+        x1, y1, x2, y2 = places[j, 0], places[j, 1], places[k, 0], places[k, 1]
+        area = doubled_area(x0, y0, x1, y1, x2, y2)
+        valid = inverse_depths[i] > 0 and inverse_depths[j] > 0 and inverse_depths[k] > 0
+        if area == 0 or (area > 0 and cull_back) or not valid:
             continue
-        x_start, x_stop = pixel_range(fixed[0], fixed[2], fixed[4], width)
-        y_start, y_stop = pixel_range(fixed[1], fixed[3], fixed[5], height)
-        if x_start >= x_stop or y_start >= y_stop:
-            continue
-        second, third = (2, 1) if swapped else (1, 2)
-        i0 = 1.0 / points[corners[0], 2] / area
-        i1 = 1.0 / points[corners[second], 2] / area
-        i2 = 1.0 / points[corners[third], 2] / area
-        x = x_start * SUBPIXELS + SUBPIXELS // 2
-        y = y_start * SUBPIXELS + SUBPIXELS // 2
-        row0 = edge(fixed[2], fixed[3], fixed[4], fixed[5], x, y)
-        row1 = edge(fixed[4], fixed[5], fixed[0], fixed[1], x, y)
-        row2 = edge(fixed[0], fixed[1], fixed[2], fixed[3], x, y)
-        bias0 = edge_bias(fixed[2], fixed[3], fixed[4], fixed[5])
-        bias1 = edge_bias(fixed[4], fixed[5], fixed[0], fixed[1])
-        bias2 = edge_bias(fixed[0], fixed[1], fixed[2], fixed[3])
-        dx0, dy0 = (fixed[3] - fixed[5]) * SUBPIXELS, (fixed[4] - fixed[2]) * SUBPIXELS
-        dx1, dy1 = (fixed[5] - fixed[1]) * SUBPIXELS, (fixed[0] - fixed[4]) * SUBPIXELS
-        dx2, dy2 = (fixed[1] - fixed[3]) * SUBPIXELS, (fixed[2] - fixed[0]) * SUBPIXELS
+        second, third = 1, 2
+        if area < 0:
+            second, third, area = 2, 1, -area
+            x1, y1, x2, y2, j, k = x2, y2, x1, y1, k, j
+        x_start, x_stop = pixel_range(x0, x1, x2, width)
+        y_start, y_stop = pixel_range(y0, y1, y2, height)
+        share = 1.0 / area
+        i0, i1 = inverse_depths[i] * share, inverse_depths[j] * share
+        i2 = inverse_depths[k] * share
+        x, y = x_start * SUBPIXELS + SUBPIXELS // 2, y_start * SUBPIXELS + SUBPIXELS // 2
+        row0, row1 = edge(x1, y1, x2, y2, x, y), edge(x2, y2, x0, y0, x, y)
+        row2 = edge(x0, y0, x1, y1, x, y)
+        bias0, bias1 = edge_bias(x1, y1, x2, y2), edge_bias(x2, y2, x0, y0)
+        bias2 = edge_bias(x0, y0, x1, y1)
+        dx0, dy0 = (y1 - y2) * SUBPIXELS, (x2 - x1) * SUBPIXELS
+        dx1, dy1 = (y2 - y0) * SUBPIXELS, (x0 - x2) * SUBPIXELS
+        dx2, dy2 = (y0 - y1) * SUBPIXELS, (x1 - x0) * SUBPIXELS
         for row in range(y_start, y_stop):
             e0, e1, e2 = row0, row1, row2
             for column in range(x_start, x_stop):

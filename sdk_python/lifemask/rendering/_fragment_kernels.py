@@ -228,8 +228,13 @@ def compose(
     for row in range(first_row, last_row):
         for column in range(width):
             pixel = (row - first_row) * width + column
+            start, stop = fragments.start[pixel], fragments.start[pixel + 1]
+            if start == stop and channels == 3:
+                for k in range(3):
+                    picture[row, column, k] = background[row, column, k]
+                continue
             total[:] = ZERO
-            for n in range(fragments.start[pixel], fragments.start[pixel + 1]):
+            for n in range(start, stop):
                 layer, weight = fragments.layer[n], fragments.weight[n]
                 if layer == 1:
                     weight *= fragments.color[n, 3]

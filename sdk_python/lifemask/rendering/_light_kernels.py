@@ -53,9 +53,16 @@ def roll_off(linear: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
+def wrapped(facing: float, scatter: float) -> float:
+    """Return the diffuse cosine of a lamp, softened past the terminator by scattered light."""
+    return max(facing + scatter, ZERO) / (ONE + scatter)
+
+
+@numba.njit(cache=True, nogil=True)
 def light(lamps: Lamps, materials: Materials, fragments: Fragments, count: int) -> None:
     """Replace the albedo of the fragments by the light that they send to the camera, linear."""
     directions, colors, color = lamps.directions, lamps.colors, fragments.color
+    scatter, furthest = materials.scatter, materials.scatter.max()
     for n in range(count):
         part, roughness = fragments.part[n], fragments.roughness[n]
         normal = fragments.normal[n, 0], fragments.normal[n, 1], fragments.normal[n, 2]
@@ -68,26 +75,35 @@ def light(lamps: Lamps, materials: Materials, fragments: Fragments, count: int) 
         strength, height = mirrored_sky(normal, view, roughness)
         high = strength * open_sky * open_sky * height
         low = strength * open_sky * open_sky * (ONE - height)
-        for channel in range(3):
-            wrap = materials.scatter[part, channel]
-            diffuse = up * lamps.sky[channel] + down * lamps.ground[channel]
-            gloss = high * lamps.sky[channel] + low * lamps.ground[channel]
-            fragments.light[n, channel] = diffuse
-            fragments.gloss[n, channel] = gloss
-            for index in range(directions.shape[0]):
-                facing = (
-                    normal[0] * directions[index, 0]
-                    + normal[1] * directions[index, 1]
-                    + normal[2] * directions[index, 2]
-                )
-                lit = max(facing + wrap, ZERO) / (ONE + wrap)
-                fragments.light[n, channel] += shade * lit * colors[index, channel]
+        light = (
+            up * lamps.sky[0] + down * lamps.ground[0],
+            up * lamps.sky[1] + down * lamps.ground[1],
+            up * lamps.sky[2] + down * lamps.ground[2],
+        )
+        gloss = (
+            high * lamps.sky[0] + low * lamps.ground[0],
+            high * lamps.sky[1] + low * lamps.ground[1],
+            high * lamps.sky[2] + low * lamps.ground[2],
+        )
         for index in range(directions.shape[0]):
             lamp = directions[index, 0], directions[index, 1], directions[index, 2]
-            shine = shade * highlight(normal, view, lamp, dot(normal, lamp), roughness)
-            for channel in range(3):
-                fragments.gloss[n, channel] += shine * colors[index, channel]
+            facing = dot(normal, lamp)
+            # Even the light that wraps around farthest does not reach this side.
+            if facing < -furthest:
+                continue
+            lamp_color = colors[index, 0], colors[index, 1], colors[index, 2]
+            shine = shade * highlight(normal, view, lamp, facing, roughness)
+            light = (
+                light[0] + shade * lamp_color[0] * wrapped(facing, scatter[part, 0]),
+                light[1] + shade * lamp_color[1] * wrapped(facing, scatter[part, 1]),
+                light[2] + shade * lamp_color[2] * wrapped(facing, scatter[part, 2]),
+            )
+            gloss = (
+                gloss[0] + shine * lamp_color[0],
+                gloss[1] + shine * lamp_color[1],
+                gloss[2] + shine * lamp_color[2],
+            )
         specular = materials.specular[part]
-        for channel in range(3):
-            diffuse = color[n, channel] * fragments.light[n, channel]
-            color[n, channel] = roll_off(diffuse + specular * fragments.gloss[n, channel])
+        color[n, 0] = roll_off(color[n, 0] * light[0] + specular * gloss[0])
+        color[n, 1] = roll_off(color[n, 1] * light[1] + specular * gloss[1])
+        color[n, 2] = roll_off(color[n, 2] * light[2] + specular * gloss[2])

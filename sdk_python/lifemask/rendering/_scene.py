@@ -22,6 +22,7 @@ class Texture(NamedTuple):
         heights: `(levels,)` int64.
         decode: `(256,)` float32, value of each byte of the first three channels.
         log_size: Binary logarithm of the side of the first level, texels.
+        blend_levels: Whether two levels are mixed; numbers do without, colours would show it.
     """
 
     texels: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Texture(NamedTuple):
     heights: NDArray[np.int64]
     decode: NDArray[np.float32]
     log_size: float
+    blend_levels: bool
 
 
 class Materials(NamedTuple):
@@ -152,8 +154,6 @@ class Fragments(NamedTuple):
         toward: `(n, 3)` float32, unit vector toward the camera.
         open_sky: `(n,)` float32.
         roughness: `(n,)` float32.
-        light: `(n, 3)` float32, diffuse light that arrives.
-        gloss: `(n, 3)` float32, light that is reflected.
         color: `(n, 4)` float32, linear; albedo first, then what leaves toward the camera.
     """
 
@@ -169,8 +169,6 @@ class Fragments(NamedTuple):
     toward: NDArray[np.float32]
     open_sky: NDArray[np.float32]
     roughness: NDArray[np.float32]
-    light: NDArray[np.float32]
-    gloss: NDArray[np.float32]
     color: NDArray[np.float32]
 
 
@@ -194,7 +192,5 @@ def make_fragments(pixels: int, samples: int) -> Fragments:
         toward=floats(3),
         open_sky=floats(),
         roughness=floats(),
-        light=floats(3),
-        gloss=floats(3),
         color=floats(4),
     )

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from lifemask.geometry.raster_kernels import SUBPIXELS, edge, edge_bias, pixel_range, snap
+from lifemask.geometry.raster_kernels import (
+    SUBPIXELS,
+    doubled_area,
+    edge,
+    edge_bias,
+    pixel_range,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,20 +27,22 @@ def vertex_normals(
     """Sum the face normals, weighted by area, at each vertex and scale them to length 1."""
     normals[:] = 0.0
     for index in range(faces.shape[0]):
-        i, j, k = faces[index]
-        a, b, c = positions[i], positions[j], positions[k]
-        ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-        vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+        i, j, k = faces[index, 0], faces[index, 1], faces[index, 2]
+        x, y, z = positions[i, 0], positions[i, 1], positions[i, 2]
+        ux, uy, uz = positions[j, 0] - x, positions[j, 1] - y, positions[j, 2] - z
+        vx, vy, vz = positions[k, 0] - x, positions[k, 1] - y, positions[k, 2] - z
         x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for corner in (i, j, k):
             normals[corner, 0] += x
             normals[corner, 1] += y
             normals[corner, 2] += z
     for index in range(normals.shape[0]):
-        x, y, z = normals[index]
+        x, y, z = normals[index, 0], normals[index, 1], normals[index, 2]
         length = math.sqrt(x * x + y * y + z * z)
         if length > 0:
-            normals[index] /= np.float32(length)
+            scale = np.float32(1.0 / length)
+            normals[index, 0], normals[index, 1] = x * scale, y * scale
+            normals[index, 2] = z * scale
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,54 +90,56 @@ def texel_footprints(
 
 @numba.njit(cache=True, nogil=True)
 def draw_faces(
-    points: NDArray[np.float64],
+    places: NDArray[np.int64],
+    inverse_depths: NDArray[np.float64],
     faces: NDArray[np.int32],
     start: int,
     stop: int,
     cull_back: bool,
-    scale: float,
     face_out: NDArray[np.int32],
     inverse_depth_out: NDArray[np.float32],
 ) -> None:
-    """Draw a run of faces at `scale` samples a pixel side; keeps number and inverse depth."""
+    """Draw a run of faces, keeping only the number and the inverse depth of the nearest."""
     height, width = face_out.shape
-    fixed = np.empty(6, np.int64)
     for index in range(start, stop):
-        corners = faces[index]
-        area, swapped = snap(points, corners, cull_back, fixed, scale)
-        if area == 0:
+        i, j, k = faces[index, 0], faces[index, 1], faces[index, 2]
+        x0, y0 = places[i, 0], places[i, 1]
+        x1, y1, x2, y2 = places[j, 0], places[j, 1], places[k, 0], places[k, 1]
+        area = doubled_area(x0, y0, x1, y1, x2, y2)
+        valid = inverse_depths[i] > 0 and inverse_depths[j] > 0 and inverse_depths[k] > 0
+        if area == 0 or (area > 0 and cull_back) or not valid:
             continue
-        x_start, x_stop = pixel_range(fixed[0], fixed[2], fixed[4], width)
-        y_start, y_stop = pixel_range(fixed[1], fixed[3], fixed[5], height)
-        second, third = (2, 1) if swapped else (1, 2)
-        i0 = 1.0 / points[corners[0], 2] / area
-        i1 = 1.0 / points[corners[second], 2] / area
-        i2 = 1.0 / points[corners[third], 2] / area
-        x = x_start * SUBPIXELS + SUBPIXELS // 2
-        y = y_start * SUBPIXELS + SUBPIXELS // 2
-        e0 = edge(fixed[2], fixed[3], fixed[4], fixed[5], x, y)
-        e1 = edge(fixed[4], fixed[5], fixed[0], fixed[1], x, y)
-        e2 = edge(fixed[0], fixed[1], fixed[2], fixed[3], x, y)
-        b0 = edge_bias(fixed[2], fixed[3], fixed[4], fixed[5])
-        b1 = edge_bias(fixed[4], fixed[5], fixed[0], fixed[1])
-        b2 = edge_bias(fixed[0], fixed[1], fixed[2], fixed[3])
-        dx0, dy0 = (fixed[3] - fixed[5]) * SUBPIXELS, (fixed[4] - fixed[2]) * SUBPIXELS
-        dx1, dy1 = (fixed[5] - fixed[1]) * SUBPIXELS, (fixed[0] - fixed[4]) * SUBPIXELS
-        dx2, dy2 = (fixed[1] - fixed[3]) * SUBPIXELS, (fixed[2] - fixed[0]) * SUBPIXELS
-        row_value = e0 * i0 + e1 * i1 + e2 * i2
+        if area < 0:
+            x1, y1, x2, y2, j, k, area = x2, y2, x1, y1, k, j, -area
+        x_start, x_stop = pixel_range(x0, x1, x2, width)
+        y_start, y_stop = pixel_range(y0, y1, y2, height)
+        if x_start >= x_stop or y_start >= y_stop:
+            continue
+        share = 1.0 / area
+        i0, i1 = inverse_depths[i] * share, inverse_depths[j] * share
+        i2 = inverse_depths[k] * share
+        x, y = x_start * SUBPIXELS + SUBPIXELS // 2, y_start * SUBPIXELS + SUBPIXELS // 2
+        e0, e1 = edge(x1, y1, x2, y2, x, y), edge(x2, y2, x0, y0, x, y)
+        e2 = edge(x0, y0, x1, y1, x, y)
+        dx0, dy0 = (y1 - y2) * SUBPIXELS, (x2 - x1) * SUBPIXELS
+        dx1, dy1 = (y2 - y0) * SUBPIXELS, (x0 - x2) * SUBPIXELS
+        dx2, dy2 = (y0 - y1) * SUBPIXELS, (x1 - x0) * SUBPIXELS
+        value = e0 * i0 + e1 * i1 + e2 * i2
         value_dx, value_dy = dx0 * i0 + dx1 * i1 + dx2 * i2, dy0 * i0 + dy1 * i1 + dy2 * i2
+        e0 -= edge_bias(x1, y1, x2, y2)
+        e1 -= edge_bias(x2, y2, x0, y0)
+        e2 -= edge_bias(x0, y0, x1, y1)
         for row in range(y_start, y_stop):
-            r0, r1, r2 = e0 - b0, e1 - b1, e2 - b2
+            r0, r1, r2, inverse = e0, e1, e2, value
             for column in range(x_start, x_stop):
-                if (r0 | r1 | r2) >= 0:
-                    inverse = np.float32(row_value + (column - x_start) * value_dx)
-                    if inverse > inverse_depth_out[row, column]:
-                        inverse_depth_out[row, column] = inverse
-                        face_out[row, column] = index
+                if (r0 | r1 | r2) >= 0 and inverse > inverse_depth_out[row, column]:
+                    inverse_depth_out[row, column] = inverse
+                    face_out[row, column] = index
                 r0 += dx0
                 r1 += dx1
                 r2 += dx2
+                inverse += value_dx
             e0 += dy0
             e1 += dy1
             e2 += dy2
-            row_value += value_dy
+            value += value_dy

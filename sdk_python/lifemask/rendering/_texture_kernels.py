@@ -66,7 +66,7 @@ def sample(
     count: int,
     result: NDArray[np.float32],
 ) -> None:
-    """Filter a texture at many places (trilinear; the border texel continues outside).
+    """Filter a texture at many places (bilinear in each level, the border texel continues).
 
     Args:
         texture: Pyramid to read.
@@ -79,6 +79,8 @@ def sample(
     last, one = texture.offsets.shape[0] - 1, np.float32(1.0)
     for n in range(count):
         lod = min(max(footprint[n] + np.float32(texture.log_size), np.float32(0.0)), float(last))
+        if not texture.blend_levels:
+            lod = np.floor(lod + np.float32(0.5))
         first = int(lod)
         share = np.float32(lod - first)
         # Below a twentieth the second level would not change an 8-bit result visibly.

@@ -37,7 +37,7 @@ def build_texture(
     decode = decode_table() if color else identity_table()
     if image is None:
         none = np.zeros(0, np.int64)
-        return Texture(np.zeros((0, 4), np.uint8), none, none, none, decode, 0.0)
+        return Texture(np.zeros((0, 4), np.uint8), none, none, none, decode, 0.0, color)
     rgba = _with_alpha(image)
     height, width = rgba.shape[:2]
     encode = encode_table() if color else _linear_encode_table()
@@ -51,6 +51,7 @@ def build_texture(
         np.ascontiguousarray(sizes[:, 0]),
         decode,
         0.5 * float(np.log2(width * height)),
+        color,
     )
 
 
