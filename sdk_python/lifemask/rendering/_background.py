@@ -33,17 +33,17 @@ def _studio(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def fill_background(background: Background, camera: Camera) -> NDArray[np.uint8]:
-    """Return the picture `(height, width, 3)` that lies behind the head; it is not written to.
+    """Return the picture `(height, width, 3)` that lies behind the head; the caller may draw on it.
 
     Raises:
         ValueError: A picture of another size than the camera's.
     """
     shape = (camera.height, camera.width, 3)
     if background is None:
-        return _studio(camera.width, camera.height)
+        return studio_background(camera.width, camera.height)
     array = np.asarray(background, np.uint8)
     if array.shape == (3,):
         return np.broadcast_to(array, shape).copy()
     if array.shape != shape:
         raise ValueError(f"background has shape {array.shape}, expected {shape}")
-    return np.ascontiguousarray(array)
+    return array.copy(order="C")

@@ -211,33 +211,39 @@ def apply_materials(mesh: Mesh, fragments: Fragments, orm: NDArray[np.float32], 
             fragments.roughness[n] = mesh.materials.roughness[fragments.part[n]]
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def encoded(linear: float, encode: NDArray[np.uint8]) -> int:
+    """Return the sRGB code; a NaN, which broken vertices lead to, fails the comparison."""
+    inside = min(linear, ONE) if linear > ZERO else ZERO
+    return encode[int(inside * np.float32(encode.shape[0] - 1) + np.float32(0.5))]
+
+
 @numba.njit(cache=True, nogil=True)
 def compose(
     fragments: Fragments,
     first_row: int,
     last_row: int,
-    background: NDArray[np.uint8],
     decode: NDArray[np.float32],
     encode: NDArray[np.uint8],
     picture: NDArray[np.uint8],
 ) -> None:
-    """Sum the fragments of each pixel, lashes over the rest, and the background behind."""
+    """Sum the fragments of each pixel, lashes over the rest, and lay them over the picture.
+
+    Where the picture has three channels it holds the background; with four it is empty, and gets
+    straight colour and coverage.
+    """
     width, channels = picture.shape[1], picture.shape[2]
-    top = np.float32(encode.shape[0] - 1)
     total = np.empty((2, 4), np.float32)
     for row in range(first_row, last_row):
         for column in range(width):
             pixel = (row - first_row) * width + column
             start, stop = fragments.start[pixel], fragments.start[pixel + 1]
-            if start == stop and channels == 3:
-                for k in range(3):
-                    picture[row, column, k] = background[row, column, k]
+            if start == stop:
                 continue
             total[:] = ZERO
             for n in range(start, stop):
                 layer, weight = fragments.layer[n], fragments.weight[n]
-                if layer == 1:
-                    weight *= fragments.color[n, 3]
+                weight *= fragments.color[n, 3] if layer == 1 else ONE
                 total[layer, 3] += weight
                 for k in range(3):
                     total[layer, k] += weight * fragments.color[n, k]
@@ -247,10 +253,8 @@ def compose(
                 linear = total[1, k] + behind * total[0, k]
                 if channels == 4:
                     linear /= max(cover, np.float32(1e-6))
-                elif cover < ONE:
-                    linear += (ONE - cover) * decode[background[row, column, k]]
-                # Written so that a NaN, which broken vertices lead to, becomes 0.
-                linear = min(linear, ONE) if linear > ZERO else ZERO
-                picture[row, column, k] = encode[int(linear * top + np.float32(0.5))]
+                else:
+                    linear += (ONE - cover) * decode[picture[row, column, k]]
+                picture[row, column, k] = encoded(linear, encode)
             if channels == 4:
                 picture[row, column, 3] = int(min(cover, ONE) * 255.0 + 0.5)

@@ -102,12 +102,14 @@ class Renderer:
         head_frame = self.head.neutral if vertices is None else vertices
         surface = self._surface(head_frame, pose, camera, light.occlusion if light else 0.0)
         buffers = self._draw(surface, camera)
-        picture = np.empty((camera.height, camera.width, 4 if alpha else 3), np.uint8)
-        behind = fill_background(background, camera)
+        if alpha:
+            picture = np.zeros((camera.height, camera.width, 4), np.uint8)
+        else:
+            picture = fill_background(background, camera)
         lamps = None if light is None else lamp_arrays(light)
         for first in range(0, camera.height, _BAND_ROWS):
             rows = first, min(first + _BAND_ROWS, camera.height)
-            self._shade_band(surface, buffers, rows, lamps, behind, picture)
+            self._shade_band(surface, buffers, rows, lamps, picture)
         return picture
 
     def render_frame(
@@ -193,7 +195,6 @@ class Renderer:
         buffers: Buffers,
         rows: tuple[int, int],
         lamps: Lamps | None,
-        background: NDArray[np.uint8],
         picture: NDArray[np.uint8],
     ) -> None:
         from lifemask.rendering import _fragment_kernels as kernels
@@ -213,7 +214,7 @@ class Renderer:
                 sample(mesh.orm, *places, self._scratch)
             kernels.apply_materials(mesh, fragments, self._scratch, count)
             light(lamps, mesh.materials, fragments, count)
-        kernels.compose(fragments, *rows, background, decode_table(), encode_table(), picture)
+        kernels.compose(fragments, *rows, decode_table(), encode_table(), picture)
 
     def _band(self, width: int) -> Fragments:
         pixels = width * _BAND_ROWS
