@@ -93,7 +93,8 @@ class Texels:
         total = blur(self.image(weights), sigma).ravel()[self.index]
         summed = blur(self.image(weighted), sigma).reshape(shape)[self.index]
         total = np.maximum(total, 1e-4)
-        return summed / (total if values.ndim == 1 else total[:, None])
+        mean = summed / (total if values.ndim == 1 else total[:, None])
+        return np.asarray(mean, np.float32)
 
     def mirrored(self, picture: NDArray[np.floating]) -> NDArray[np.float32]:
         """Sample an atlas picture `(size, size, k)` at the other side of the head, `(n, k)`."""
@@ -142,4 +143,5 @@ def sample_bilinear(
     pad = rows * width - len(x)
     grid = [np.pad(c, (0, pad)).reshape(rows, width) for c in (x, y)]
     out = cv2.remap(picture, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    out = np.asarray(out, np.float32)
     return out.reshape(rows * width, *picture.shape[2:])[: len(x)]

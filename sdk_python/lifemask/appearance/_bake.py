@@ -16,7 +16,7 @@ from lifemask.appearance._pyramid import push_pull
 from lifemask.appearance._skin import fill_skin, merge_views
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,7 +99,13 @@ def bake_textures(
     )
 
 
-def _painted_parts(head, size, images, fits, lips):
+def _painted_parts(
+    head: Head,
+    size: int,
+    images: Sequence[NDArray[np.uint8]],
+    fits: Sequence[PhotoFit],
+    lips: NDArray[np.float32],
+) -> Iterator[tuple[Texels, NDArray[np.float32], NDArray[np.float32] | None]]:
     """Yield texels, colours and coverage of all parts but the skin."""
     topology = head.topology
     iris, sclera = iris_and_sclera(images, fits)

@@ -49,8 +49,10 @@ def iris_and_sclera(
     white = _middle(whites, 60, 95, _DEFAULT_SCLERA)
     # The white of the eye is the grey card of the picture: it carries the colour of the light.
     cast = np.clip(_DEFAULT_SCLERA / np.maximum(white, 0.1), 0.8, 1.6)
-    ring = np.clip(_middle(rings, 35, 85, _DEFAULT_IRIS / cast) * cast, 0.02, 0.85)
-    return ring.astype(np.float32), 0.25 * white + 0.75 * _DEFAULT_SCLERA
+    default = (_DEFAULT_IRIS / cast).astype(np.float32)
+    ring = np.clip(_middle(rings, 35, 85, default) * cast, 0.02, 0.85)
+    sclera = 0.25 * white + 0.75 * _DEFAULT_SCLERA
+    return ring.astype(np.float32), sclera.astype(np.float32)
 
 
 def paint_eye(
@@ -131,7 +133,7 @@ def _eye_pixels(
     mask = cv2.erode(mask, np.ones((steps, steps)))
     rows, columns = np.nonzero(mask)
     distance = np.hypot(columns + 0.5 - centre[0], rows + 0.5 - centre[1]) / radius
-    colours = image[rows, columns].astype(np.float32) / 255
+    colours = image[rows, columns].astype(np.float32) / np.float32(255)
     return colours[(distance > 0.5) & (distance < 0.85)], colours[distance > 1.2]
 
 

@@ -96,7 +96,7 @@ def paint_hair(
     own = texels.image(texels.smooth(own, texels.size / 400.0))[..., None]
     # Light fitted to skin says nothing about the crown, so hair keeps the picture's own.
     painted = own * seen.lit + (1 - own) * texels.image(strands)
-    return skin * (1 - soft[..., None]) + painted * soft[..., None]
+    return np.asarray(skin * (1 - soft[..., None]) + painted * soft[..., None], np.float32)
 
 
 def _nearer(
@@ -146,4 +146,4 @@ def _strand_edge(
     value = np.clip(
         (coverage - 0.5) * 1.6 + 0.5 + 0.16 * noise * 4 * coverage * (1 - coverage), 0, 1
     )
-    return value * value * (3 - 2 * value)
+    return np.asarray(value * value * (3 - 2 * value), np.float32)

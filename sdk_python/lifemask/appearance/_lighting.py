@@ -57,6 +57,7 @@ def fit_light(colours: NDArray[np.floating], normals: NDArray[np.floating]) -> L
     values = values / scale
     ridge = _RIDGE * len(values) * np.diag([0.0] + [1.0] * 8)
     weights = np.ones(len(values))
+    solution = np.zeros((basis.shape[1], 3))
     for _ in range(_ROUNDS):
         weighted = basis * weights[:, None]
         solution = np.linalg.solve(basis.T @ weighted + ridge, weighted.T @ values)

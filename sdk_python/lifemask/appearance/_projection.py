@@ -121,7 +121,8 @@ def _resolution(fit: PhotoFit, head: Head, at: NDArray[np.float32]) -> NDArray[n
     for corner in topology.faces[skin].T:
         np.add.at(total, corner, value)
         np.add.at(count, corner, 1.0)
-    return total / np.maximum(count, 1.0) * (1.0 - _LID_DOUBT * _lids(head))
+    resolved = total / np.maximum(count, 1.0)
+    return np.asarray(resolved * (1.0 - _LID_DOUBT * _lids(head)), np.float32)
 
 
 def _lids(head: Head) -> NDArray[np.float32]:
@@ -151,10 +152,12 @@ def _depth_picture(
     raster = rasterize(small.project(at), -at[:, 2], faces, small.width, small.height)
     far = np.where(raster.face >= 0, raster.depth, 10.0).astype(np.float32)
     jump = cv2.dilate(far, np.ones((3, 3))) - far > 0.012
-    away = cv2.distanceTransform((~jump & (raster.face >= 0)).astype(np.uint8), cv2.DIST_L2, 5)
+    drawn = (~jump & (raster.face >= 0)).astype(np.uint8)
+    away = np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, 5), np.float32)
     reach = _EDGE * small.focal / float(np.median(-at[:, 2]))
     # Depth is widened outward so that bilinear reading at the outline does not see the backdrop.
-    return cv2.erode(far, np.ones((3, 3))), _smoothstep(away, 0.2 * reach, reach)
+    wide = np.asarray(cv2.erode(far, np.ones((3, 3))), np.float32)
+    return wide, _smoothstep(away, 0.2 * reach, reach)
 
 
 def _core_picture(fit: PhotoFit) -> NDArray[np.float32]:
@@ -164,7 +167,7 @@ def _core_picture(fit: PhotoFit) -> NDArray[np.float32]:
     points = fit.landmarks.pixels
     mask = np.zeros((fit.camera.height, fit.camera.width), np.uint8)
     cv2.fillPoly(mask, [np.round(points[list(OVAL)]).astype(np.int32)], 1)
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    distance = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
     eyes = float(np.linalg.norm(points[33] - points[263]))
     return _smoothstep(distance, 0.01 * eyes, 0.10 * eyes)
 

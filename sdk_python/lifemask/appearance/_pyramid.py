@@ -24,31 +24,44 @@ def push_pull(
         `(h, w, k)` float32: equal to `values` where the weight is 1, and elsewhere a blend with
         what coarser levels know.
     """
-    import cv2
-
-    sums = [np.asarray(values, np.float32) * weights[..., None].astype(np.float32)]
+    sums = [np.asarray(values, np.float32) * np.asarray(weights, np.float32)[..., None]]
     totals = [np.asarray(weights, np.float32)]
     while len(sums) < levels and min(totals[-1].shape) > 1:
-        size = (max(totals[-1].shape[1] // 2, 1), max(totals[-1].shape[0] // 2, 1))
-        total = cv2.resize(totals[-1], size, interpolation=cv2.INTER_AREA) * 4.0
-        summed = cv2.resize(sums[-1], size, interpolation=cv2.INTER_AREA) * 4.0
+        half = [max(side // 2, 1) for side in totals[-1].shape]
+        total, summed = shrink(totals[-1], *half) * 4.0, shrink(sums[-1], *half) * 4.0
         scale = np.minimum(1.0, 1.0 / np.maximum(total, 1e-9))
-        totals.append(total * scale)
-        sums.append(_channels(summed) * scale[..., None])
+        totals.append(np.asarray(total * scale, np.float32))
+        sums.append(np.asarray(summed * scale[..., None], np.float32))
     filled = sums[-1] / np.maximum(totals[-1], 1e-9)[..., None]
     for total, summed in zip(totals[-2::-1], sums[-2::-1], strict=True):
-        size = (total.shape[1], total.shape[0])
-        coarse = _channels(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR))
-        filled = summed + (1.0 - total)[..., None] * coarse
-    return filled
+        filled = summed + (1.0 - total)[..., None] * grow(filled, *total.shape)
+    return np.asarray(filled, np.float32)
+
+
+def shrink(picture: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
+    """Return a picture `(h, w[, k])` at a smaller size, averaged over areas."""
+    return _resized(picture, height, width, area=True)
+
+
+def grow(picture: NDArray[np.floating], height: int, width: int) -> NDArray[np.float32]:
+    """Return a picture `(h, w[, k])` at a larger size, interpolated linearly."""
+    return _resized(picture, height, width, area=False)
 
 
 def blur(picture: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
     """Gaussian blur with a standard deviation in texels."""
     import cv2
 
-    return cv2.GaussianBlur(np.asarray(picture, np.float32), (0, 0), sigma)
+    blurred = cv2.GaussianBlur(np.asarray(picture, np.float32), (0, 0), sigma)
+    return np.asarray(blurred, np.float32)
 
 
-def _channels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    return picture[..., None] if picture.ndim == 2 else picture
+def _resized(
+    picture: NDArray[np.floating], height: int, width: int, *, area: bool
+) -> NDArray[np.float32]:
+    import cv2
+
+    rule = cv2.INTER_AREA if area else cv2.INTER_LINEAR
+    resized = cv2.resize(np.asarray(picture, np.float32), (width, height), interpolation=rule)
+    # OpenCV drops a last axis of length one.
+    return np.asarray(resized, np.float32).reshape(height, width, *picture.shape[2:])

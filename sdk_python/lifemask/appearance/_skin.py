@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.appearance._lighting import fit_light, to_linear, to_srgb
-from lifemask.appearance._pyramid import blur, push_pull
+from lifemask.appearance._pyramid import blur, grow, push_pull, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def merge_views(texels: Texels, views: Sequence[View]) -> SeenSkin:
         like = tone.likeness(texels.smooth(albedo, texels.size / 300.0, seen))
         # What is seen at a slant within the oval may already be hair or the backdrop.
         core = view.core * np.clip(like + (view.facing - 0.35) / 0.25, 0, 1)
-        trust = view.trust * (core + (1 - core) * like * collar)
+        trust = np.asarray(view.trust * (core + (1 - core) * like * collar), np.float32)
         albedo = _calm_sides(texels, albedo, np.maximum(core, _squarely(view) * like), trust)
         share = trust**4 + 1e-9 * (view.facing > 0)
         colour += share[:, None] * albedo
@@ -142,14 +142,14 @@ def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float
     unseen = 0.5 * (1 - weight)[..., None]
     filled = (1 - unseen) * filled + unseen * texels.image(texels.mirrored(filled))
     grain = _grain(seen, own, seed) * (1 - weight)[..., None]
-    return np.clip(base + filled + grain, 0, 1)
+    return np.clip(base + filled + grain, 0, 1).astype(np.float32, copy=False)
 
 
 def _plain_skin(texels: Texels) -> NDArray[np.float32]:
     """`(n,)` in [0, 1]: face without brows, lips and lids."""
     plain = texels.mask("face")
     for region in ("brows", "lips", "eyelids"):
-        plain = plain * (1 - np.clip(1.5 * texels.mask(region), 0, 1))
+        plain *= 1 - np.clip(1.5 * texels.mask(region), 0, 1)
     return plain
 
 
@@ -175,7 +175,7 @@ def _calm_sides(
 ) -> NDArray[np.float32]:
     """Keep only smooth colour outside of the face: strands and shadows there would smear."""
     smooth = texels.smooth(albedo, texels.size / 90.0, trust * trust)
-    return albedo * detail[:, None] + smooth * (1 - detail)[:, None]
+    return np.asarray(albedo * detail[:, None] + smooth * (1 - detail)[:, None], np.float32)
 
 
 def _tone(
@@ -193,7 +193,8 @@ def _tone(
     features = _features(inner)
     mean = np.median(features, axis=0)
     covariance = np.cov((features - mean).T) * 2.0 + np.diag([0.03, 0.012, 0.012]) ** 2
-    return SkinTone(inner.mean(axis=0).astype(np.float32), mean, np.linalg.inv(covariance))
+    precision = np.asarray(np.linalg.inv(covariance), np.float64)
+    return SkinTone(inner.mean(axis=0).astype(np.float32), mean, precision)
 
 
 def _features(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -210,31 +211,27 @@ def _level_sides(
     mirrored_weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Return the smooth difference of the two sides where both were seen, continued elsewhere."""
-    import cv2
-
     size = own.shape[0]
-    small = (size // 8, size // 8)
+    small = size // 8
     both = own_weight * mirrored_weight
-    weighted = cv2.resize((own - mirrored) * both[..., None], small, interpolation=cv2.INTER_AREA)
-    both = cv2.resize(both, small, interpolation=cv2.INTER_AREA)
+    weighted = shrink((own - mirrored) * both[..., None], small, small)
+    both = shrink(both, small, small)
     gap = push_pull(weighted / np.maximum(both, 1e-4)[..., None], (both > 0.2) * both)
-    return cv2.resize(blur(gap, small[0] / 40), (size, size), interpolation=cv2.INTER_LINEAR)
+    return grow(blur(gap, small / 40), size, size)
 
 
 def _lopsided(
     texels: Texels, difference: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return most of the smooth part in which the two sides differ: light, not skin."""
-    import cv2
-
     size = difference.shape[0]
-    small = (size // 16, size // 16)
-    total = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
-    summed = cv2.resize(difference * weight[..., None], small, interpolation=cv2.INTER_AREA)
-    low = blur(push_pull(summed / np.maximum(total, 1e-4)[..., None], total), small[0] / 16)
-    low = cv2.resize(low, (size, size), interpolation=cv2.INTER_LINEAR)
+    small = size // 16
+    total = shrink(weight, small, small)
+    summed = shrink(difference * weight[..., None], small, small)
+    low = blur(push_pull(summed / np.maximum(total, 1e-4)[..., None], total), small / 16)
+    low = grow(low, size, size)
     other = texels.image(texels.mirrored(low))
-    return _EVEN * 0.5 * (low - other)
+    return np.asarray(_EVEN * 0.5 * (low - other), np.float32)
 
 
 def _grain(seen: SeenSkin, weight: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

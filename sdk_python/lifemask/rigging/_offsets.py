@@ -72,7 +72,7 @@ def _observations(
     weights = np.zeros(_FACE_POINTS)
     for fit in fits:
         posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:_FACE_POINTS]
-        at = fit.pose.apply(posed.astype(np.float64))
+        at = np.asarray(fit.pose.apply(posed.astype(np.float64)), np.float64)
         residual = fit.landmarks.pixels[:_FACE_POINTS] - fit.camera.project(at)
         metres = residual * (-at[:, 2:] / fit.camera.focal) * [1, -1]
         weight = _facing(at)
@@ -91,9 +91,10 @@ def _facing(at: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     distance = np.linalg.norm(a[:, None] - b[None], axis=2) * np.sqrt(3.0)
-    return sum(
-        sigma**2 * (1.0 + distance / reach) * np.exp(-distance / reach) for reach, sigma in _SCALES
-    )
+    covariance = np.zeros_like(distance)
+    for reach, sigma in _SCALES:
+        covariance += sigma**2 * (1.0 + distance / reach) * np.exp(-distance / reach)
+    return covariance
 
 
 def _stiffen(
