@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -32,8 +33,8 @@ class SlowSource(ListSource):
 def play(source, seconds=60.0):
     stop = threading.Event()
     begun, frames, emitted = time.monotonic(), [], []
-    for frame in paced(source.frames(), source.rate_hz, stop):
-        frames.append(frame)
+    for frame, stamp in paced(source.frames(), source.rate_hz, stop):
+        frames.append(dataclasses.replace(frame, capture_time_nanos=stamp))
         emitted.append(time.time_ns())
         if time.monotonic() - begun > seconds:
             stop.set()
@@ -51,13 +52,6 @@ def test_stamps_are_the_instants_at_which_frames_were_due():
     assert mostly_near(np.diff(captured) / 1e9, 0.02)
     late = (emitted - captured) / 1e9
     assert late.min() >= 0 and np.median(late) < 0.005
-
-
-def test_frames_are_changed_in_nothing_but_time():
-    source = ListSource(random_frames(5))
-    for played, given in zip(play(source)[0], source.list, strict=True):
-        np.testing.assert_array_equal(played.coefficients, given.coefficients)
-        assert played.tracking_state == given.tracking_state
 
 
 def test_producer_that_cannot_keep_up_loses_nothing_and_rushes_nothing():

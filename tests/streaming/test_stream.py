@@ -11,7 +11,8 @@ import pytest
 from lifemask import StreamError, SubjectNotFoundError
 from lifemask.heads import COEFFICIENT_NAMES
 from lifemask.streaming import Client, ServerThread
-from stream_helpers import ListSource, LiveSource, ages, random_frames
+from lifemask.tracking import Smoothing
+from stream_helpers import ListSource, LiveSource, RawStream, ages, random_frames, start
 
 
 def receive(address: str, subject: str = "", **options):
@@ -49,6 +50,18 @@ def test_header_describes_the_source():
     assert header.channel_validity == (True,) * 51 + (False,)
     assert (header.capture_clock, header.filter_name) == ("received", "none")
     assert len(header.session_id) >= 16
+
+
+def test_header_tells_what_was_smoothed():
+    source = LiveSource(limit=3)
+    source.smoothing = Smoothing(expression_cutoff_hz=1.5, expression_beta=0.25)
+    with (
+        ServerThread([source]) as server,
+        RawStream(server.address, start()) as stream,
+    ):
+        header = stream.read_until("header")[0].header
+    assert header.filter.name == "one-euro"
+    assert (header.filter.min_cutoff_hz, header.filter.speed_coefficient) == (1.5, 0.25)
 
 
 def test_recorded_frames_come_at_their_own_rate():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lifemask._errors import SourceError
 
@@ -17,32 +17,53 @@ if TYPE_CHECKING:
 _NAP_SECONDS = 0.05
 """Longest sleep without a look at the stop signal."""
 
+_HEAD_START_SECONDS = 0.001
+"""Rest after each frame: work on the next one at once would keep the interpreter from those who
+send this one."""
+
+
+class Timed(Protocol):
+    """Anything with a capture time: a frame, or the message made of it."""
+
+    @property
+    def capture_time_nanos(self) -> int:
+        """Nanoseconds, from any origin."""
+        ...
+
+
+_Item = TypeVar("_Item", bound=Timed)
+
 
 def paced(
-    frames: Iterator[PerformanceFrame], rate_hz: float, stop: threading.Event
-) -> Iterator[PerformanceFrame]:
-    """Yield each frame when it is due, with the instant at which it was due as capture time.
+    items: Iterator[_Item], rate_hz: float, stop: threading.Event
+) -> Iterator[tuple[_Item, int]]:
+    """Yield each item when it is due, with the instant at which it was due.
 
-    Frames keep the distances of their own capture times. When one comes more than a period late,
+    Items keep the distances of their capture times. When one comes more than a period late,
     because the producer could not keep up, the schedule moves with it: nothing is left out and
     nothing is rushed.
 
     Args:
-        frames: In order of capture time.
-        rate_hz: Nominal rate, frames a second.
+        items: In order of capture time.
+        rate_hz: Nominal rate, items a second.
         stop: Ends the iteration when set.
+
+    Yields:
+        The item, and nanoseconds since the Unix epoch.
     """
     period = round(1e9 / rate_hz)
+    head_start = min(_HEAD_START_SECONDS, period / 8e9)
     shift: int | None = None
-    for frame in frames:
+    for item in items:
         now = time.perf_counter_ns()
-        if shift is None or now - (frame.capture_time_nanos + shift) > period:
-            shift = now - frame.capture_time_nanos
-        due = frame.capture_time_nanos + shift
+        if shift is None or now - (item.capture_time_nanos + shift) > period:
+            shift = now - item.capture_time_nanos
+        due = item.capture_time_nanos + shift
         if not sleep_until(due, stop):
             return
         late = max(0, time.perf_counter_ns() - due)
-        yield dataclasses.replace(frame, capture_time_nanos=time.time_ns() - late)
+        yield item, time.time_ns() - late
+        time.sleep(head_start)
 
 
 def repeated(source: PerformanceSource) -> Iterator[PerformanceFrame]:

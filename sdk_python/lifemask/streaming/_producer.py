@@ -104,26 +104,33 @@ class Producer:
         _post(loop, finish, reason, text)
 
     def _messages(self) -> Iterator[pb.PerformanceFrame]:
+        """Yield messages at the time at which they are to be sent."""
         last = 0
-        for sequence, frame in enumerate(self._frames(), start=1):
+        for message, stamp in self._stamped():
             if self._stop.is_set():
                 return
-            message = encode_frame(
+            # The wall clock may be set back while a performance runs.
+            last = max(last + 1, stamp)
+            message.capture_time_nanos = last
+            yield message
+
+    def _stamped(self) -> Iterator[tuple[pb.PerformanceFrame, int]]:
+        """Yield messages with their capture times; recorded ones are made before they are due."""
+        if self.source.live:
+            for message in self._encoded(self.source.frames()):
+                yield message, message.capture_time_nanos
+            return
+        recorded = repeated(self.source) if self._repeat else self.source.frames()
+        yield from paced(self._encoded(recorded), self.source.rate_hz, self._stop)
+
+    def _encoded(self, frames: Iterator[PerformanceFrame]) -> Iterator[pb.PerformanceFrame]:
+        for sequence, frame in enumerate(frames, start=1):
+            yield encode_frame(
                 frame,
                 sequence=sequence,
                 layout=self._layout,
                 values=self._retarget.apply(frame.coefficients),
             )
-            # The wall clock may be set back while a performance runs.
-            last = max(last + 1, message.capture_time_nanos)
-            message.capture_time_nanos = last
-            yield message
-
-    def _frames(self) -> Iterator[PerformanceFrame]:
-        if self.source.live:
-            return self.source.frames()
-        recorded = repeated(self.source) if self._repeat else self.source.frames()
-        return paced(recorded, self.source.rate_hz, self._stop)
 
 
 def _post(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *values: object) -> bool:
