@@ -133,7 +133,7 @@ class FittedFrames:
         solution = self.solutions[index]
         assert solution is not None
         points = self.shape.points(solution.coefficients, solution.gaze)
-        return self.camera.project(solution.pose.apply(points))
+        return np.asarray(self.camera.project(solution.pose.apply(points)), np.float64)
 
     def _error(self, index: int) -> NDArray[np.float64]:
         face, solution = self.faces[index], self.solutions[index]

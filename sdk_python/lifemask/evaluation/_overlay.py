@@ -88,10 +88,8 @@ def _close_up(
     height, width = image.shape[:2]
     low, high = around.min(axis=0), around.max(axis=0)
     margin = 0.08 * float(np.max(high - low))
-    left, top = np.floor(np.clip(low - margin, 0, (width - 1, height - 1))).astype(int)
-    right, bottom = np.ceil(np.clip(high + margin, (left + 1, top + 1), (width, height))).astype(
-        int
-    )
+    left, top = np.clip(low - margin, 0, (width - 1, height - 1)).astype(int)
+    right, bottom = np.clip(high + margin + 1, (left + 1, top + 1), (width, height)).astype(int)
     scale = _LONGER_SIDE / max(right - left, bottom - top)
     crop = np.ascontiguousarray(image[top:bottom, left:right])
     canvas = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)

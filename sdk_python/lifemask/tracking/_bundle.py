@@ -10,7 +10,7 @@ import numpy as np
 from lifemask.geometry import Camera, Pose, axis_angle_matrix
 from lifemask.heads import COEFFICIENT_COUNT
 from lifemask.tracking._bounded import minimise_in_box
-from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, step_bounds
+from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, highest, step_bounds
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
 from lifemask.tracking._linearise import LandmarkTerm, face_basis
 from lifemask.tracking._products import product
@@ -121,6 +121,10 @@ class Bundle:
 
     def _round(self) -> bool:
         """Take one step; return whether it won next to nothing."""
+        self.states = [
+            replace(s, coefficients=np.minimum(s.coefficients, highest(s.coefficients)))
+            for s in self.states
+        ]
         term = LandmarkTerm(self._settings, self.shape.neutral[:FACE_POINTS])
         step = self._step(term)
         before = self._energy(term, self.identity, self.states)
@@ -146,7 +150,7 @@ class Bundle:
             hessian += h[np.ix_(shared, shared)] - eliminated[:, :size]
             gradient += g[shared] - eliminated[:, size]
             systems.append((h, g))
-        step = -np.linalg.solve(hessian, gradient)
+        step = np.asarray(-np.linalg.solve(hessian, gradient), np.float64)
         local = [
             self._solve_local(h, g + h[:, shared] @ step, state)
             for (h, g), state in zip(systems, self.states, strict=True)

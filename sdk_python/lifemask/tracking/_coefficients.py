@@ -23,8 +23,18 @@ SOLVED: Final = np.array(
 )
 """Coefficients that are unknowns: `eyeLook*` follow from the gaze, `tongueOut` is not seen."""
 
+_OPPOSITES = (
+    ("jawLeft", "jawRight"),
+    ("mouthLeft", "mouthRight"),
+    ("eyeBlinkLeft", "eyeWideLeft"),
+    ("eyeBlinkRight", "eyeWideRight"),
+)
 _JAW_OPEN = COEFFICIENT_INDEX["jawOpen"]
 _MOUTH_CLOSE = COEFFICIENT_INDEX["mouthClose"]
+_SLACK = 1e-3
+_ONE_WAY, _OTHER_WAY = (
+    np.array([COEFFICIENT_INDEX[pair[side]] for pair in _OPPOSITES]) for side in (0, 1)
+)
 _FIRST, _SECOND = (np.array(side) for side in zip(*EXCLUSIVE_PAIRS, strict=True))
 
 
@@ -63,14 +73,24 @@ class CoefficientPrior:
         return float(linear + 0.5 * self._ridge[SOLVED] @ coefficients[SOLVED] ** 2 + pairs)
 
 
+def highest(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the most `(52,)` that each coefficient may be, given the others.
+
+    `mouthClose` brings the lips together against an open jaw, so it never exceeds `jawOpen`. Of
+    two coefficients that move the same tissue to opposite sides the smaller one stays away:
+    together they would imitate a third motion.
+    """
+    caps = np.ones(len(coefficients))
+    caps[_MOUTH_CLOSE] = coefficients[_JAW_OPEN]
+    first, second = coefficients[_ONE_WAY], coefficients[_OTHER_WAY]
+    caps[_ONE_WAY[first < second]] = 0.0
+    caps[_OTHER_WAY[second < first]] = 0.0
+    # Bounds that coincide would leave the quadratic program without an inside.
+    return np.maximum(caps, _SLACK)
+
+
 def step_bounds(
     coefficients: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest change `(n_solved,)` of the coefficients.
-
-    `mouthClose` brings the lips together against an open jaw, so it never exceeds `jawOpen`.
-    """
-    high = np.ones(len(coefficients))
-    high[_MOUTH_CLOSE] = max(coefficients[_JAW_OPEN], 1e-3)
-    values = np.minimum(coefficients, high)[SOLVED]
-    return -values, high[SOLVED] - values
+    """Return the lowest and highest change `(n_solved,)` of coefficients within `highest`."""
+    return -coefficients[SOLVED], (highest(coefficients) - coefficients)[SOLVED]

@@ -11,7 +11,7 @@ from lifemask.capture import PerformanceFrame
 from lifemask.geometry import Camera, Pose, axis_angle_matrix
 from lifemask.heads import COEFFICIENT_COUNT, Head
 from lifemask.tracking._bounded import minimise_in_box
-from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, step_bounds
+from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, highest, step_bounds
 from lifemask.tracking._fit import landmark_error
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
 from lifemask.tracking._linearise import LandmarkTerm, face_basis
@@ -118,6 +118,7 @@ class FrameSolver:
         coefficients = np.zeros(COEFFICIENT_COUNT) if last is None else last.coefficients.copy()
         gaze = np.zeros(4) if last is None else last.gaze
         for number in range(rounds):
+            coefficients = np.minimum(coefficients, highest(coefficients))
             step, unit = self._step(seen, pose, coefficients, before)
             coefficients[SOLVED] = np.clip(coefficients[SOLVED] + step[:-6], 0.0, 1.0)
             pose = Pose(

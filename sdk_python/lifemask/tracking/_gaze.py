@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 EYE_LOOK_RANGE: Final = {"In": 0.61, "Out": 0.61, "Up": 0.44, "Down": 0.52}
 """Gaze angle, radians, at which an `eyeLook` coefficient reaches 1."""
 
+EYE_REST: Final = (0.055, -0.07)
+"""Yaw outward and pitch, radians, at which the lids are at rest.
+
+An eyeball that looks into the camera points a few degrees outward, because the line of sight
+does not pass through the middle of the pupil (angle kappa), and a little down in its lids."""
+
 GAZE_LIMIT: Final = np.array([0.87, 0.70, 0.87, 0.70])
 """Largest gaze angles, radians."""
 
@@ -60,8 +66,9 @@ def gaze_coefficients(gaze: ArrayLike, out: NDArray[np.floating]) -> None:
         out: `(52,)` coefficients, changed in place.
     """
     for side, (yaw, pitch) in zip(("Left", "Right"), np.reshape(gaze, (2, 2)), strict=True):
-        outward = float(yaw) if side == "Left" else -float(yaw)
-        angles = {"Out": outward, "In": -outward, "Up": float(pitch), "Down": -float(pitch)}
+        outward = (float(yaw) if side == "Left" else -float(yaw)) - EYE_REST[0]
+        upward = float(pitch) - EYE_REST[1]
+        angles = {"Out": outward, "In": -outward, "Up": upward, "Down": -upward}
         for direction, angle in angles.items():
             value = angle / EYE_LOOK_RANGE[direction]
             out[COEFFICIENT_INDEX[f"eyeLook{direction}{side}"]] = min(max(value, 0.0), 1.0)

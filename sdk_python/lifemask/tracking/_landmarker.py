@@ -29,6 +29,12 @@ _WORKING_SIZE: Final = 1280
 """Longer side, pixels, of the pictures that MediaPipe sees: it samples its 256 x 256 crop
 without a low-pass, so a larger picture only adds noise."""
 
+_SHARP_SIZE: Final = 350.0
+"""Size of a face in pixels from which more resolution does not help the landmarks."""
+
+_SURROUNDINGS: Final = 0.75
+"""Width, share of the face, of what is shown around a face that is looked at again."""
+
 _TILE_MINIMUM: Final = 160
 """Shortest side of a tile, pixels."""
 
@@ -128,8 +134,23 @@ class FaceLandmarker:
                 for face in self._detect_once(view)
             ]
             if faces:
-                return left_to_right(_without_doubles(faces))[: self._max_faces]
+                faces = [self._closer(face, image, scale) for face in _without_doubles(faces)]
+                return left_to_right(faces)[: self._max_faces]
         return []
+
+    def _closer(self, face: FaceLandmarks, image: NDArray[np.uint8], scale: float) -> FaceLandmarks:
+        """Look again at the full resolution where the working copy has made a face small."""
+        if scale == 1.0 or face.size * scale > _SHARP_SIZE:
+            return face
+        height, width = image.shape[:2]
+        left, top, right, bottom = face.box
+        margin = _SURROUNDINGS * face.size
+        x0, y0 = max(0, int(left - margin)), max(0, int(top - margin))
+        crop = image[y0 : min(height, int(bottom + margin)), x0 : min(width, int(right + margin))]
+        view, view_scale = _working_copy(crop)
+        offset = (x0 * view_scale, y0 * view_scale)
+        found = [_moved(one, offset, view_scale, image) for one in self._detect_once(view)]
+        return nearest_face(found, face) if found else face
 
     def _recover(self, image: NDArray[np.uint8]) -> FaceLandmarks | None:
         """Search one picture afresh: the face nearest to the last one, else the largest."""
@@ -281,8 +302,9 @@ def _views(
         yield image, (0.0, 0.0)
     elif level == 1:
         border = max(height, width) // 2
-        pad = ((border, border), (border, border), (0, 0))
-        yield np.pad(image, pad, constant_values=127), (-float(border), -float(border))
+        framed = np.full((height + 2 * border, width + 2 * border, 3), 127, np.uint8)
+        framed[border : border + height, border : border + width] = image
+        yield framed, (-float(border), -float(border))
     else:
         parts = 2 ** (level - 1)
         if min(height, width) // parts >= _TILE_MINIMUM:

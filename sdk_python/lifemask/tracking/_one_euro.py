@@ -43,10 +43,9 @@ class OneEuroFilter:
 
     def reset(self) -> None:
         """Forget the past: the next values pass unchanged."""
-        self._time: float | None = None
+        self._time = 0.0
         self._values: NDArray[np.float64] | None = None
-        self._raw: NDArray[np.float64] | None = None
-        self._speed: NDArray[np.float64] | None = None
+        self._speed: NDArray[np.float64] = np.zeros(0)
 
     def __call__(self, values: ArrayLike, time_seconds: float) -> NDArray[np.float64]:
         """Filter the values of one instant.
@@ -60,20 +59,19 @@ class OneEuroFilter:
             `(n,)`.
         """
         new = np.asarray(values, np.float64)
-        if self._values is None or self._time is None or self._raw is None:
-            self._time, self._raw, self._values = time_seconds, new, new.copy()
-            self._speed = np.zeros_like(new)
+        if self._values is None:
+            self._time, self._values, self._speed = time_seconds, new.copy(), np.zeros_like(new)
             return new.copy()
         elapsed = time_seconds - self._time
         if elapsed <= 0:
             return self._values.copy()
-        speed = (new - self._raw) / elapsed
+        # The speed is counted from the filtered signal, as in the authors' implementations.
+        speed = (new - self._values) / elapsed
         share = _share(self._derivative_cutoff, elapsed)
         self._speed = share * speed + (1.0 - share) * self._speed
         share = _share(self._minimum + self._beta * np.abs(self._speed), elapsed)
         self._values = share * new + (1.0 - share) * self._values
-        # The speed is that of the filtered signal, as in the authors' own implementations.
-        self._time, self._raw = time_seconds, self._values
+        self._time = time_seconds
         return self._values.copy()
 
 

@@ -99,7 +99,7 @@ class TrackedPerformance:
         self._head = head
         self._camera = camera
         self._smoothing = Smoothing() if smoothing is None and self.live else smoothing
-        self._choice = face
+        self._choice: FaceChoice | None = face
         self._landmarker = landmarker or FaceLandmarker()
         self._settings = settings or SolveSettings()
         self._performer: Performer | None = None
@@ -221,7 +221,7 @@ class TrackedPerformance:
         faces = self._landmarker.detect(frame.image)
         if not faces:
             return None
-        return select_face(faces, self._choice) if last is None else nearest_face(faces, last)
+        return nearest_face(faces, last) if last else select_face(faces, self._choice)
 
 
 def _chain(lead: list[_Seen], rest: Iterator[_Seen]) -> Iterator[_Seen]:

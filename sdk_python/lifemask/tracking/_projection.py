@@ -28,7 +28,7 @@ class Projection(NamedTuple):
     by_point: NDArray[np.float64]
 
 
-def project(points: NDArray[np.float64], camera: Camera) -> Projection:
+def project(points: NDArray[np.floating], camera: Camera) -> Projection:
     """Project camera-frame points `(n, 3)` m and differentiate by them."""
     scale = camera.focal / -points[:, 2]
     x0, y0 = camera.principal_point

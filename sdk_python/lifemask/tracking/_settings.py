@@ -68,10 +68,6 @@ class SolveSettings:
 EXCLUSIVE_PAIRS: Final = tuple(
     (COEFFICIENT_INDEX[first], COEFFICIENT_INDEX[second])
     for first, second in (
-        ("eyeBlinkLeft", "eyeWideLeft"),
-        ("eyeBlinkRight", "eyeWideRight"),
-        ("jawLeft", "jawRight"),
-        ("mouthLeft", "mouthRight"),
         ("mouthSmileLeft", "mouthFrownLeft"),
         ("mouthSmileRight", "mouthFrownRight"),
         ("mouthPucker", "mouthStretchLeft"),
