@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lifemask
-from lifemask.cli import _console
+from lifemask.cli import _console, _options
 
 if TYPE_CHECKING:
     from lifemask.evaluation import Evaluation, FitMeasurement
-    from lifemask.tracking import FaceChoice
 
 
 def evaluate(
@@ -21,28 +20,18 @@ def evaluate(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.json, report.html, pictures.")
     ],
-    face: Annotated[
-        str | None,
-        typer.Option("--face", help="Which of several faces: left, right, largest or its number."),
-    ] = None,
+    face: _options.FaceOption = None,
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
 ) -> None:
     """Measure how well photos or videos are fitted."""
     with _console.show_progress() as progress:
-        found = lifemask.evaluate(inputs, output, face=_choice(face), progress=progress)
+        found = lifemask.evaluate(
+            inputs, output, face=_options.face_choice(face), progress=progress
+        )
     _console.print_result(
         {**found.to_dict(), "report": found.html_path}, list(_lines(found)), as_json=json
     )
-
-
-def _choice(face: str | None) -> FaceChoice | None:
-    from lifemask.tracking import parse_face_choice
-
-    try:
-        return None if face is None else parse_face_choice(face)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--face") from None
 
 
 def _lines(found: Evaluation) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import lifemask
-from lifemask.cli import _console
+from lifemask.cli import _console, _options
 
 if TYPE_CHECKING:
     from lifemask.streaming import Server
@@ -37,9 +37,7 @@ def serve(
             "--token", envvar="LIFEMASK_TOKEN", help="Token that clients need.", show_default=False
         ),
     ] = None,
-    face: Annotated[
-        str | None, typer.Option("--face", help="Which face: left, right, largest or a number.")
-    ] = None,
+    face: _options.FaceOption = None,
     once: Annotated[bool, typer.Option("--once", help="Play a recording once, then end.")] = False,
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
@@ -54,7 +52,7 @@ def serve(
         source,
         address,
         token=token,
-        face=_face(face),
+        face=_options.face_choice(face),
         once=once,
         ready=ready,
     )
@@ -70,13 +68,3 @@ def _announce(server: Server, package: Path | None, *, as_json: bool) -> None:
     sys.stdout.flush()  # a program that started this one waits for the address
     render = " --render out.mp4" if package else ""
     _console.print_next(f"Watch: lifemask watch {server.address}{render}")
-
-
-def _face(text: str | None) -> Literal["left", "right", "largest"] | int | None:
-    if text is None or text == "left" or text == "right" or text == "largest":
-        return text
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise typer.BadParameter(
-        f"{text!r} is not left, right, largest or a number from 1", param_hint="--face"
-    )
