@@ -122,9 +122,16 @@ def _fail(error: Exception) -> int:
     return _console.print_error(error)
 
 
-def main() -> None:
-    """Run the command line of this process and end it."""
-    code = run()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and flush what it printed; the console script.
+
+    Args:
+        arguments: As for `run`.
+
+    Returns:
+        As `run`.
+    """
+    code = run(arguments)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    sys.exit(code)
+    return code
