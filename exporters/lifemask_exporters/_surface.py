@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lifemask.geometry import vertex_normals
 from lifemask.heads import COEFFICIENT_NAMES
 
 if TYPE_CHECKING:
@@ -92,13 +93,6 @@ def build_surface(head: Head, parts: Sequence[str]) -> Surface:
         faces=split.astype(np.uint16 if len(sources) < 65_535 else np.uint32),
         targets=_targets(head, faces, sources, welded_normals),
     )
-
-
-def vertex_normals(points: NDArray[np.float64], faces: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return unit normals `(n, 3)`, face normals weighted by area; zero where no face is."""
-    corners = points[faces]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return _unit(_sum_at(faces, np.repeat(crosses[:, None], 3, axis=1), len(points)))
 
 
 def vertex_tangents(

@@ -9,12 +9,12 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from lifemask.geometry import vertex_normals
 from lifemask.heads import COEFFICIENT_INDEX
 from lifemask_exporters._surface import (
     MOVES_METRES,
     NEGLIGIBLE_NORMAL,
     build_surface,
-    vertex_normals,
     vertex_tangents,
 )
 from synthetic import make_head

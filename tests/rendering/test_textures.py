@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lifemask.rendering._encoding import linear_to_srgb, srgb_to_linear
+from lifemask.geometry import linear_to_srgb, srgb_to_linear
 from lifemask.rendering._textures import build_texture
 from synthetic import make_head
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from lifemask.geometry import Camera, Pose, axis_angle_matrix, rasterize
+from lifemask.geometry import Camera, Pose, axis_angle_matrix, rasterize, vertex_normals
 from lifemask.heads import IRIS_ANGLE, PUPIL_ANGLE
 from lifemask.tracking import FaceLandmarker
 
@@ -111,7 +111,7 @@ def paint(
     raster = rasterize(
         camera.project(at), -at[:, 2], faces.astype(np.int32), camera.width, camera.height
     )
-    normal = _normals(at, faces)
+    normal = vertex_normals(at, faces)
     shade = 0.45 + 0.55 * np.clip(normal @ np.array([0.2, 0.35, 0.9]), 0, 1)
     picture = raster.interpolate(faces.astype(np.int32), colours * shade[:, None])
     picture[raster.face < 0] = 0.55
@@ -193,12 +193,3 @@ def _closest(
         weights = np.clip(weights, 0, None)
         weights /= weights.sum()
     return float(np.linalg.norm(weights @ triangle - point)), weights
-
-
-def _normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    corners = vertices[faces]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(normals, faces[:, k], area)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)

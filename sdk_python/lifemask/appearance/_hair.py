@@ -8,7 +8,7 @@ import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.appearance._noise import periodic_noise
-from lifemask.appearance._projection import vertex_normals
+from lifemask.geometry import vertex_normals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -66,15 +66,3 @@ def fit_light(colours: NDArray[np.floating], normals: NDArray[np.floating]) -> L
     solution /= (basis @ solution).mean(axis=0)
     grey = solution.mean(axis=1, keepdims=True)
     return Light(_GREY * grey + (1.0 - _GREY) * solution)
-
-
-def to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Decode sRGB values in [0, 1] to linear light (IEC 61966-2-1)."""
-    encoded = np.asarray(encoded, np.float32)
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Encode linear light as sRGB in [0, 1]; out-of-range values are clipped."""
-    linear = np.clip(np.asarray(linear, np.float32), 0.0, 1.0)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
-from lifemask.geometry import rasterize
+from lifemask.geometry import rasterize, vertex_normals
 from lifemask.heads import COEFFICIENT_INDEX
 
 if TYPE_CHECKING:
@@ -89,17 +89,6 @@ def project_picture(image: NDArray[np.uint8], fit: PhotoFit, head: Head, texels:
         normals,
         core.astype(np.float32),
     )
-
-
-def vertex_normals(points: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return area-weighted unit normals `(n_vertices, 3)`."""
-    corners = np.asarray(points, np.float64)[faces]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros((len(points), 3))
-    for k in range(3):
-        np.add.at(normals, faces[:, k], area)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-    return normals.astype(np.float32)
 
 
 def _resolution(fit: PhotoFit, head: Head, at: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.appearance._lighting import fit_light, to_linear, to_srgb
+from lifemask.appearance._lighting import fit_light
 from lifemask.appearance._pyramid import blur, grow, push_pull, shrink
+from lifemask.geometry import linear_to_srgb, srgb_to_linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,8 +160,10 @@ def _without_light(view: View, plain: NDArray[np.float32]) -> NDArray[np.float32
     if len(chosen) < 500:
         return view.colours
     chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
-    light = fit_light(to_linear(view.colours[chosen]), view.normals[chosen])
-    return to_srgb(to_linear(view.colours) / light.shading(view.normals) ** _DELIGHT)
+    linear = srgb_to_linear(view.colours)
+    light = fit_light(linear[chosen], view.normals[chosen])
+    albedo = linear_to_srgb(linear / light.shading(view.normals) ** _DELIGHT)
+    return np.asarray(albedo, np.float32)
 
 
 def _squarely(view: View) -> NDArray[np.float32]:

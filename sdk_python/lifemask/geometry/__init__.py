@@ -1,4 +1,4 @@
-"""Cameras, rotations, rasteriser, image and video files."""
+"""Cameras, rotations, rasteriser, colour, image and video files."""
 
 from lifemask.geometry._camera import (
     Camera,
@@ -9,8 +9,10 @@ from lifemask.geometry._camera import (
     matrix_quaternion,
     quaternion_matrix,
 )
+from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
+from lifemask.geometry._surface import vertex_normals
 from lifemask.geometry._video import (
     TruncatedVideoWarning,
     VideoFrame,
@@ -31,6 +33,7 @@ __all__ = [
     "VideoWriter",
     "axis_angle_matrix",
     "cross_matrix",
+    "linear_to_srgb",
     "matrix_axis_angle",
     "matrix_quaternion",
     "open_video",
@@ -39,6 +42,8 @@ __all__ = [
     "rasterize",
     "read_image",
     "resize_image",
+    "srgb_to_linear",
+    "vertex_normals",
     "visible_vertices",
     "write_image",
 ]

@@ -7,23 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.geometry import linear_to_srgb, srgb_to_linear
+
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 ENCODE_STEPS = 16384
 """Fine enough that the darkest two codes still lie five steps apart."""
-
-
-def srgb_to_linear(values: ArrayLike) -> NDArray[np.float64]:
-    """Decode sRGB in [0, 1] to linear light (IEC 61966-2-1)."""
-    v = np.asarray(values, np.float64)
-    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(values: ArrayLike) -> NDArray[np.float64]:
-    """Encode linear light in [0, 1] as sRGB."""
-    v = np.clip(np.asarray(values, np.float64), 0.0, 1.0)
-    return np.where(v <= 0.0031308, v * 12.92, 1.055 * v ** (1 / 2.4) - 0.055)
 
 
 @functools.cache
