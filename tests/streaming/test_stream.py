@@ -186,6 +186,14 @@ def test_channels_are_carried_by_name():
         np.testing.assert_array_equal(one.frame.coefficients[order], sent.coefficients)
 
 
+def test_names_that_are_no_text():
+    source = ListSource(random_frames(1), name="clip\udcff")
+    with ServerThread([source]) as server:
+        _, stream = receive(server.address)
+        assert server.server.subjects == ("clip?",)
+    assert stream.header.subject == "clip?"
+
+
 def test_closing_a_stream_ends_its_loop():
     with ServerThread([LiveSource()]) as server, Client(server.address) as client:
         with client.frames() as stream:

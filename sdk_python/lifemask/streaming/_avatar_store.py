@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lifemask.avatar import Avatar, info
+from lifemask.streaming._messages import wire_text
 from lifemask.v1 import avatar_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class AvatarStore:
     def __init__(self, paths: Iterable[str | Path] = ()) -> None:
         self.avatars: dict[str, OfferedAvatar] = {}
         for path in map(Path, paths):
-            key = self._unused_key(path.stem)
+            key = self._unused_key(wire_text(path.stem))
             self.avatars[key] = _offer(key, path)
 
     def _unused_key(self, stem: str) -> str:

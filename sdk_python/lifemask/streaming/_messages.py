@@ -24,6 +24,11 @@ MAX_CHANNELS = 256
 _IDENTITY = (0.0, 0.0, 0.0, 1.0)
 
 
+def wire_text(text: str) -> str:
+    """Return text that a message can hold: file names may hold bytes that are no characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def layout_id(channel_names: Sequence[str]) -> int:
     """Return the positive 31-bit number that stands for a list of channel names."""
     return (zlib.crc32("\n".join(channel_names).encode("utf-8")) & 0x7FFFFFFF) or 1

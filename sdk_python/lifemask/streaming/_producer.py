@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lifemask._errors import LifemaskError
 from lifemask.heads import COEFFICIENT_NAMES
-from lifemask.streaming._messages import channels, encode_frame, layout_id
+from lifemask.streaming._messages import channels, encode_frame, layout_id, wire_text
 from lifemask.streaming._pacing import paced, repeated
 from lifemask.streaming._retarget import Retarget
 from lifemask.v1 import frame_pb2 as pb
@@ -54,7 +54,7 @@ class Producer:
         self.header = pb.PerformanceHeader(
             session_id=uuid.uuid4().hex,
             layout_id=self._layout,
-            subject=source.name,
+            subject=wire_text(source.name),
             avatar_id=avatar_id,
             channels=channels(target_names, self._retarget.validity),
             source_rate_hz=source.rate_hz,
@@ -101,7 +101,7 @@ class Producer:
             reason, text = pb.STREAM_END_REASON_SOURCE_FAILED, _explain(error)
             expected = isinstance(error, LifemaskError)
             log.error("%s: %s", self.source.name, text, exc_info=None if expected else error)
-        _post(loop, finish, reason, text)
+        _post(loop, finish, reason, wire_text(text))
 
     def _messages(self) -> Iterator[pb.PerformanceFrame]:
         """Yield messages at the time at which they are to be sent."""

@@ -129,7 +129,7 @@ class Server:
     @property
     def subjects(self) -> tuple[str, ...]:
         """Names of the subjects."""
-        return tuple(producer.source.name for producer in self._producers)
+        return tuple(producer.header.subject for producer in self._producers)
 
     async def start(self) -> None:
         """Bind the port, then start the live sources.

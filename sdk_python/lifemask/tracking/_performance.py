@@ -73,6 +73,7 @@ class TrackedPerformance:
         rate_hz: Nominal frame rate.
         channel_names: `COEFFICIENT_NAMES`.
         channel_validity: `(52,)` bool, false for `tongueOut`.
+        smoothing: What is applied; None for nothing.
         live: Whether frames arrive in real time by themselves.
 
     Raises:
@@ -98,7 +99,7 @@ class TrackedPerformance:
         self._images = images
         self._head = head
         self._camera = camera
-        self._smoothing = Smoothing() if smoothing is None and self.live else smoothing
+        self.smoothing = Smoothing() if smoothing is None and self.live else smoothing
         self._choice: FaceChoice | None = face
         self._landmarker = landmarker or FaceLandmarker()
         self._settings = settings or SolveSettings()
@@ -117,7 +118,7 @@ class TrackedPerformance:
             SeveralFacesError: The first picture of a file shows several faces and nothing says
                 which one is meant.
         """
-        smoother = PerformanceSmoother(self._smoothing) if self._smoothing else None
+        smoother = PerformanceSmoother(self.smoothing) if self.smoothing else None
         tracked = self._live_frames() if self.live else self._file_frames()
         for frame in tracked:
             yield smoother(frame) if smoother else frame
