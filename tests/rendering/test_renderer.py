@@ -15,7 +15,7 @@ from lifemask.rendering import (
     render,
     studio_background,
 )
-from lifemask.rendering._occlusion import MouthShadow
+from lifemask.rendering._occlusion import LidShadow, MouthShadow
 from synthetic import ISLANDS, make_head, make_textures
 
 SKIN = (205, 160, 135)
@@ -249,6 +249,26 @@ def test_mouth_is_dark_when_closed_and_lighter_in_front_when_open():
     assert opened[back].mean() < 0.5 * opened[front].mean()
     forehead = head.topology.masks["scalp"] > 0.5
     assert np.all(opened[forehead] == 1)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_lids_shade_the_eye_and_follow_a_blink(side):
+    head = load_head_model().head()
+    shadow, rows = LidShadow(head, side), head.topology.parts[f"eye_{side}"].vertices
+
+    def shaded(**values: float) -> np.ndarray:
+        open_sky = np.ones(len(head.neutral), np.float32)
+        shadow.apply(open_sky, head.vertices(coefficients(**values)))
+        assert np.all(np.delete(open_sky, np.arange(rows.start, rows.stop)) == 1)
+        return open_sky[rows]
+
+    eye = head.neutral[rows]
+    centre = head.joints[4 if side == "left" else 5]
+    front = (eye[:, 2] > centre[2] + 0.010) & (np.abs(eye[:, 0] - centre[0]) < 0.003)
+    upper, middle = front & (eye[:, 1] > centre[1] + 0.003), front & (eye[:, 1] <= centre[1])
+    assert shaded()[upper].mean() < shaded()[middle].mean() - 0.1
+    name = f"eyeBlink{side.capitalize()}"
+    assert shaded(**{name: 1.0})[middle].mean() < shaded()[middle].mean() - 0.1
 
 
 def test_recesses_see_less_of_the_sky():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifemask.geometry import Camera, rasterize, visible_vertices
-from lifemask.heads import PART_NAMES
+from lifemask.heads import JOINT_NAMES, PART_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DIRECTIONS = 48
 _DISTANCE = 10.0
 _SIZE = 192
+_LID_THICKNESS = 0.002
+_LID_SHADOWS = ((0.6, 0.0045), (0.35, 0.0025))
+"""Of the upper and the lower lid: how dark its shadow is, and how far it reaches (m)."""
 _INNER_PARTS = ("mouth", "tongue", "teeth_upper", "teeth_lower")
 _DARKENING_DEPTH = 0.045
 """Metres behind the lips at which the mouth is dark."""
@@ -34,7 +37,7 @@ def sky_visibility(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float
         normals: `(n_vertices, 3)` unit normals of the neutral face.
 
     Returns:
-        `(n_vertices,)` float32 in [0, 1]; lashes are left open.
+        `(n_vertices,)` float32 in [0, 1]; lashes and eyes are left open.
     """
     points = head.neutral.astype(np.float64)
     points = points - points.mean(axis=0)
@@ -50,12 +53,41 @@ def sky_visibility(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float
         seen += cosine * visible_vertices(raster, pixels, depth, tolerance=0.003)
         total += cosine
     open_sky = _smooth(np.clip(seen / total, 0, 1), head)
-    open_sky[head.topology.parts["lashes"].vertices] = 1.0
-    for name in ("eye_left", "eye_right"):
-        # What the lids hide at rest shows when the eye turns, so it must not be black.
-        rows = head.topology.parts[name].vertices
-        open_sky[rows] = 0.4 + 0.45 * open_sky[rows]
+    for name in ("lashes", "eye_left", "eye_right"):
+        open_sky[head.topology.parts[name].vertices] = 1.0
     return open_sky.astype(np.float32)
+
+
+class LidShadow:
+    """Darkens an eye near its lids, wherever they are and wherever it looks.
+
+    Args:
+        head: Whose eye it is.
+        side: `"left"` or `"right"`.
+    """
+
+    def __init__(self, head: Head, side: str) -> None:
+        topology = head.topology
+        self._eye = topology.parts[f"eye_{side}"].vertices
+        centre = head.joints[JOINT_NAMES.index(f"Eye{side.capitalize()}")]
+        radius = np.linalg.norm(head.neutral[self._eye] - centre, axis=1).max(initial=0.0)
+        skin = np.unique(topology.faces[topology.parts["skin"].faces])
+        offset = head.neutral[skin] - centre
+        near = (np.linalg.norm(offset, axis=1) < radius + _LID_THICKNESS) & (offset[:, 2] > 0)
+        self._lids = tuple(skin[near & above] for above in (offset[:, 1] > 0, offset[:, 1] <= 0))
+
+    def apply(self, open_sky: NDArray[np.float32], vertices: NDArray[np.float32]) -> None:
+        """Darken the eye's rows.
+
+        Args:
+            open_sky: `(n_vertices,)`, changed in place.
+            vertices: `(n_vertices, 3)` m, head frame.
+        """
+        eye = vertices[self._eye]
+        for lid, (depth, reach) in zip(self._lids, _LID_SHADOWS, strict=True):
+            if len(lid) and len(eye):
+                gap = np.linalg.norm(eye[:, None] - vertices[lid], axis=2).min(axis=1)
+                open_sky[self._eye] *= 1.0 - depth * np.exp(-((gap / reach) ** 2))
 
 
 class MouthShadow:

@@ -13,7 +13,7 @@ from lifemask.rendering._encoding import decode_table, encode_table
 from lifemask.rendering._framing import after, frame_head, pose_vertices
 from lifemask.rendering._light import STUDIO_LIGHT, Light, lamp_arrays
 from lifemask.rendering._mesh import make_mesh
-from lifemask.rendering._occlusion import MouthShadow, sky_visibility
+from lifemask.rendering._occlusion import LidShadow, MouthShadow, sky_visibility
 from lifemask.rendering._refinement import Refinement
 from lifemask.rendering._scene import (
     Buffers,
@@ -71,6 +71,7 @@ class Renderer:
         self._mesh = make_mesh(head, textures, neck_fade, self._refinement)
         self._open_sky = sky_visibility(head, _normals(head.neutral, head.topology.faces))
         self._mouth = MouthShadow(head)
+        self._lids = (LidShadow(head, "left"), LidShadow(head, "right"))
         self._buffers: Buffers | None = None
         self._fragments: Fragments | None = None
         self._scratch = np.empty((0, 4), np.float32)
@@ -151,11 +152,13 @@ class Renderer:
             raise ValueError(
                 f"vertices have shape {vertices.shape}, expected {self.head.neutral.shape}"
             )
-        open_sky = self._mouth.apply(1.0 - occlusion * (1.0 - self._open_sky), vertices)
         topology, refinement = self.head.topology, self._refinement
         footprints = np.empty(len(topology.faces), np.float32)
         # Broken vertices are dropped face by face when they are drawn.
         with np.errstate(all="ignore"):
+            open_sky = self._mouth.apply(1.0 - occlusion * (1.0 - self._open_sky), vertices)
+            for lid in self._lids:
+                lid.apply(open_sky, vertices)
             exact = np.asarray(pose.apply(np.asarray(vertices, np.float64)), np.float64)
             points = _project(exact, camera)
             texel_footprints(points, topology.faces, topology.faces_uv, topology.uv, footprints)
