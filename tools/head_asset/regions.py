@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.tracking import FACE_OVAL
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,12 +16,6 @@ if TYPE_CHECKING:
     from head_asset.makehuman import Wheel
 
 _PAINTED = {"lips": "lips", "eyelids": "eyelids", "ears": "ears"}
-
-# MediaPipe's face oval, in order; the forehead above it still belongs to the face.
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
 
 
 def region_masks(

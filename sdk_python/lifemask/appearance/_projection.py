@@ -10,6 +10,7 @@ import numpy as np
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.geometry import rasterize, vertex_normals
 from lifemask.heads import COEFFICIENT_INDEX
+from lifemask.tracking import FACE_OVAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +31,6 @@ _LID_DOUBT: Final = 0.95
 """How much less the upper lid of an open eye counts: it lies in its own shadow."""
 _EDGE: Final = 0.006
 """Metres: trust fades over this distance from the outline and from depth edges."""
-
-OVAL: Final = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-"""MediaPipe's face oval."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +150,7 @@ def _core_picture(fit: PhotoFit) -> NDArray[np.float32]:
 
     points = fit.landmarks.pixels
     mask = np.zeros((fit.camera.height, fit.camera.width), np.uint8)
-    cv2.fillPoly(mask, [np.round(points[list(OVAL)]).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.round(points[list(FACE_OVAL)]).astype(np.int32)], 1)
     distance = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
     eyes = float(np.linalg.norm(points[33] - points[263]))
     return _smoothstep(distance, 0.01 * eyes, 0.10 * eyes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.heads import JOINT_NAMES, Head
+from lifemask.tracking import FACE_OVAL, FACE_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from lifemask.tracking import PhotoFit
 
-_FACE_POINTS: Final = 468
 _SCALES: Final = ((0.022, 0.0022), (0.09, 0.0025))
 """Reach and standard deviation, metres, of what the identity modes leave over: features, and
 the width of the whole skull, which no landmark shows."""
@@ -25,10 +25,6 @@ _NOISE: Final = 0.0009
 _OUTLINE_NOISE: Final = 0.003
 """The same for the face's outline, whose landmarks slide along it."""
 
-_OUTLINE: Final = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
 _LIDS: Final = {
     "eye_left": (263, 362, 386, 374, 385, 380, 387, 373),
     "eye_right": (33, 133, 159, 145, 158, 153, 160, 144),
@@ -48,10 +44,10 @@ def align_to_landmarks(head: Head, fits: Sequence[PhotoFit]) -> Head:
         head: Of the fitted identity.
         fits: Of that identity to one or more pictures.
     """
-    points = head.landmarks(head.neutral)[:_FACE_POINTS].astype(np.float64)
+    points = head.landmarks(head.neutral)[:FACE_POINTS].astype(np.float64)
     observed, weights = _observations(head, fits)
-    noise = np.full(_FACE_POINTS, _NOISE)
-    noise[list(_OUTLINE)] = _OUTLINE_NOISE
+    noise = np.full(FACE_POINTS, _NOISE)
+    noise[list(FACE_OVAL)] = _OUTLINE_NOISE
     covariance = _kernel(points, points) + np.diag(noise**2 / np.maximum(weights, 1e-3))
     gains = np.linalg.solve(covariance, observed)
     offsets = _kernel(head.neutral.astype(np.float64), points) @ gains
@@ -68,12 +64,12 @@ def _observations(
     head: Head, fits: Sequence[PhotoFit]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean residuals `(468, 3)` m in the head frame and how often each was seen."""
-    total = np.zeros((_FACE_POINTS, 3))
-    weights = np.zeros(_FACE_POINTS)
+    total = np.zeros((FACE_POINTS, 3))
+    weights = np.zeros(FACE_POINTS)
     for fit in fits:
-        posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:_FACE_POINTS]
+        posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:FACE_POINTS]
         at = np.asarray(fit.pose.apply(posed.astype(np.float64)), np.float64)
-        residual = fit.landmarks.pixels[:_FACE_POINTS] - fit.camera.project(at)
+        residual = fit.landmarks.pixels[:FACE_POINTS] - fit.camera.project(at)
         metres = residual * (-at[:, 2:] / fit.camera.focal) * [1, -1]
         weight = _facing(at)
         total += weight[:, None] * (np.c_[metres, np.zeros(len(at))] @ fit.pose.rotation)

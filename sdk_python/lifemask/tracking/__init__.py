@@ -19,11 +19,12 @@ from lifemask.tracking._one_euro import OneEuroFilter, PerformanceSmoother, Smoo
 from lifemask.tracking._performance import TrackedPerformance
 from lifemask.tracking._performer import Performer, fit_performer
 from lifemask.tracking._projection import interocular_pixels
-from lifemask.tracking._regions import FACE_POINTS, LANDMARK_COUNT, REGIONS
+from lifemask.tracking._regions import FACE_OVAL, FACE_POINTS, LANDMARK_COUNT, REGIONS
 from lifemask.tracking._settings import SolveSettings, facing_weights
 from lifemask.tracking._shape import LandmarkShape
 
 __all__ = [
+    "FACE_OVAL",
     "FACE_POINTS",
     "LANDMARK_COUNT",
     "MIRRORED",

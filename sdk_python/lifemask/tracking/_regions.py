@@ -38,18 +38,19 @@ _NOSE = (
     168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 98, 97, 326, 327, 294, 278, 344, 440, 275, 45, 220,
     115, 48, 64,
 )
-_CONTOUR = (
+FACE_OVAL: Final = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )
 # fmt: on
+"""MediaPipe's face oval in order, from the middle of the forehead over the subject's left."""
 
 REGIONS: Final = {
     "brows": np.array(_LEFT_BROW + _RIGHT_BROW),
     "eyes": np.array(_LEFT_EYE + _RIGHT_EYE),
     "nose": np.array(_NOSE),
     "lips": np.array(_LIPS),
-    "contour": np.array(_CONTOUR),
+    "contour": np.array(FACE_OVAL),
 }
 """Landmark numbers by region, for weights and reports; most of the 468 are in none of them."""
 
