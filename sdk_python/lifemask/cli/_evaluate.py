@@ -44,7 +44,9 @@ def _lines(found: Evaluation) -> Iterator[str]:
 def _summary(one: FitMeasurement) -> str:
     regions = ", ".join(f"{name} {error.median:.2f}" for name, error in one.regions.items())
     frames = f"{one.frames} frames, {one.lost} lost" if one.kind == "video" else "photo"
+    personal = "" if one.personal is None else f"personal head {one.personal.median:.2f} %, "
     return (
-        f"median {one.error.median:.2f} %, 90 % of frames ≤ {one.error.percentile_90:.2f} %, "
-        f"largest {one.error.largest:.2f} % ({regions}; {frames})"
+        f"median {one.error.median:.2f} %, {personal}"
+        f"90 % of frames ≤ {one.error.percentile_90:.2f} %, {one.error.largest:.2f} % "
+        f"({regions}; {frames})"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.heads import COEFFICIENT_NAMES, load_head_model
+from lifemask.rigging import align_to_landmarks
 from lifemask.tracking import (
     FACE_POINTS,
     REGIONS,
@@ -73,6 +74,8 @@ class FitMeasurement:
         lost: Number of pictures without a face.
         error: Over all 468 face points.
         regions: The same for brows, eyes, nose, lips and contour.
+        personal: Over all face points once the head has the personal offsets that `build` adds
+            to the identity. None for a photo, where offsets explain anything.
         bias: Mean over the points of the length of the error's mean over time, percent: what a
             better head shape could still win. None for a photo.
         focal: Focal length divided by the longer side of the picture.
@@ -89,6 +92,7 @@ class FitMeasurement:
     lost: int
     error: ErrorStatistics
     regions: dict[str, ErrorStatistics]
+    personal: ErrorStatistics | None
     bias: float | None
     focal: float
     identity_norm: float
@@ -112,6 +116,7 @@ class FittedFrames:
         shape: Landmark points of the person.
         identity: `(n_modes,)`.
         camera: Of the pictures.
+        personal: `(n_tracked,)` errors with the personal head, share of the inter-ocular distance.
     """
 
     faces: Sequence[FaceLandmarks | None]
@@ -119,6 +124,7 @@ class FittedFrames:
     shape: LandmarkShape
     identity: NDArray[np.float64]
     camera: Camera
+    personal: NDArray[np.float64] | None = None
 
     def errors(self) -> NDArray[np.float64]:
         """Return `(n_tracked, 468, 2)` model minus landmark, percent of the inter-ocular."""
@@ -151,13 +157,28 @@ def fit_frames(faces: Sequence[FaceLandmarks | None]) -> FittedFrames:
     """
     performer = fit_performer(faces)
     assert performer.identity is not None
-    solver = FrameSolver(performer.shape, performer.camera)
+    solutions = _solve(faces, FrameSolver(performer.shape, performer.camera))
+    head = align_to_landmarks(load_head_model().head(performer.identity), performer.fits)
+    personal = _solve(faces, FrameSolver(head, performer.camera))
+    return FittedFrames(
+        faces,
+        solutions,
+        performer.shape,
+        performer.identity,
+        performer.camera,
+        np.array([one.error_interocular for one in personal if one is not None]),
+    )
+
+
+def _solve(
+    faces: Sequence[FaceLandmarks | None], solver: FrameSolver
+) -> list[FrameSolution | None]:
     solutions: list[FrameSolution | None] = []
     for face in faces:
         solutions.append(None if face is None else solver.solve(face))
         if face is None:
             solver.reset()
-    return FittedFrames(faces, solutions, performer.shape, performer.identity, performer.camera)
+    return solutions
 
 
 def fit_picture(face: FaceLandmarks) -> FittedFrames:
@@ -186,6 +207,7 @@ def measure(
             region: ErrorStatistics.of(lengths[:, rows].mean(axis=1))
             for region, rows in REGIONS.items()
         },
+        personal=None if fitted.personal is None else ErrorStatistics.of(100.0 * fitted.personal),
         bias=float(np.linalg.norm(errors.mean(axis=0), axis=1).mean()) if video else None,
         focal=fitted.camera.focal / max(fitted.camera.width, fitted.camera.height),
         identity_norm=float(np.sqrt(np.mean(np.square(fitted.identity)))),

@@ -45,7 +45,8 @@ def report_page(
         f"<title>Fit report</title><style>{_STYLE}</style><h1>Fit report</h1>",
         "<p>Distance between the landmarks that were detected and the fitted head, in percent of "
         "the distance between the outer eye corners; mean over the points, then median over the "
-        f"frames. Must be ≤ {MUST_PERCENT}, aim ≤ {AIM_PERCENT}.</p>",
+        f"frames. Must be ≤ {MUST_PERCENT}, aim ≤ {AIM_PERCENT}. <i>personal</i> is the median "
+        "with the offsets that <code>build</code> adds to the identity of a video.</p>",
         _table(measurements),
     ]
     for one in measurements:
@@ -58,7 +59,7 @@ def report_page(
 
 def _table(measurements: Sequence[FitMeasurement]) -> str:
     regions = list(measurements[0].regions)
-    titles = ["input", "frames", "lost", "median", "90 %", "largest", *regions]
+    titles = ["input", "frames", "lost", "median", "90 %", "largest", "personal", *regions]
     head = "".join(f"<th>{title}</th>" for title in titles)
     return f"<table><tr>{head}</tr>{''.join(_row(one, regions) for one in measurements)}</table>"
 
@@ -70,6 +71,8 @@ def _row(one: FitMeasurement, regions: Sequence[str]) -> str:
         f"<td{mark}>{one.error.median:.2f}</td>",
         f"<td>{one.error.percentile_90:.2f}</td><td>{one.error.largest:.2f}</td>",
     ]
+    personal = "" if one.personal is None else f"{one.personal.median:.2f}"
+    cells.append(f"<td>{personal}</td>")
     cells += [f"<td>{one.regions[region].median:.2f}</td>" for region in regions]
     return f"<tr>{''.join(cells)}</tr>"
 

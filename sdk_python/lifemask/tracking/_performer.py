@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifemask._errors import NoFaceError
 from lifemask.heads import load_head_model
-from lifemask.tracking._fit import fit_photos
+from lifemask.tracking._fit import PhotoFit, fit_photos
 from lifemask.tracking._key_frames import choose_key_frames
 from lifemask.tracking._shape import LandmarkShape
 
@@ -31,11 +31,13 @@ class Performer:
         shape: Landmark points of the performer's head.
         camera: With the focal length that was solved.
         identity: `(n_modes,)` float64; None where the head was given and not fitted.
+        fits: Of the key frames; empty where the head was given.
     """
 
     shape: LandmarkShape
     camera: Camera
     identity: NDArray[np.float64] | None = None
+    fits: tuple[PhotoFit, ...] = ()
 
 
 def fit_performer(
@@ -66,4 +68,4 @@ def fit_performer(
     model = model or load_head_model().landmark_model()
     fits = fit_photos(pictures, model, settings=settings)
     shape = LandmarkShape.from_model(model, fits[0].identity)
-    return Performer(shape, fits[0].camera, fits[0].identity)
+    return Performer(shape, fits[0].camera, fits[0].identity, tuple(fits))

@@ -48,7 +48,7 @@ class SolveSettings:
         temporal: Weight of the squared change of the coefficients since the previous frame.
     """
 
-    noise: float = 0.03
+    noise: float = 0.025
     huber: float = 0.03
     contour: float = 0.4
     features: float = 1.5
@@ -60,7 +60,7 @@ class SolveSettings:
     distance: float = 0.3
     distance_guess: float = 0.8
     sparsity: float = 2.0
-    ridge: float = 4.0
+    ridge: float = 3.0
     exclusive: float = 4.0
     temporal: float = 0.0
 
