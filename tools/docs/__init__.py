@@ -1,0 +1,1 @@
+"""Fills in those parts of the documents that the code itself can tell."""
