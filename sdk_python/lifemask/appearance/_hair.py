@@ -84,7 +84,7 @@ def paint_hair(
         return skin
     tone, contrast = hair
     lit = texels.smooth(seen.lit.reshape(-1, 3)[texels.index], texels.size / 200.0)
-    unlike = unlike * _nearer(lit, tone, seen.tone.encoded)
+    unlike = unlike * _no_highlight(lit, tone, seen.tone.encoded)
     # Forehead above the landmarks' oval may be covered too; ears and cheeks are left alone.
     possible = np.clip(usual + texels.mask("face") * _forehead(texels, head), 0, 1)
     squarely = np.clip((facing - 0.25) / 0.25, 0, 1)
@@ -99,14 +99,13 @@ def paint_hair(
     return np.asarray(skin * (1 - soft[..., None]) + painted * soft[..., None], np.float32)
 
 
-def _nearer(
+def _no_highlight(
     colours: NDArray[np.float32], hair: NDArray[np.float32], skin: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """`(n,)` in [0, 1]: colours nearer to the hair than to the skin; highlights are neither."""
-    to_hair = np.linalg.norm(colours - hair, axis=1)
-    to_skin = np.linalg.norm(colours - skin, axis=1)
-    share = to_skin / np.maximum(to_hair + to_skin, 1e-6)
-    return np.clip((share - 0.4) / 0.15, 0, 1)
+    """`(n,)` in [0, 1]: not brighter than the skin, where the hair is darker than it."""
+    if hair.mean() > 0.9 * skin.mean():
+        return np.ones(len(colours), np.float32)
+    return np.clip((1.12 - colours.mean(axis=1) / skin.mean()) / 0.12, 0, 1)
 
 
 def _forehead(texels: Texels, head: Head) -> NDArray[np.float32]:
