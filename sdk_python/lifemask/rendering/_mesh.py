@@ -60,7 +60,8 @@ def make_mesh(
     presence = _presence(head, neck_fade)
     if refinement is not None:
         parts, presence = np.repeat(parts, 4), refinement.values(presence)
-    fine = refinement or topology
+    fine, factor = refinement or topology, 1 if refinement is None else 4
+    lashes = topology.parts["lashes"].faces
     rough, specular, scatter = zip(*(_MATERIALS[name] for name in PART_NAMES), strict=True)
     grey = np.full((1, 1, 3), 128, np.uint8)
     return Mesh(
@@ -68,6 +69,7 @@ def make_mesh(
         np.ascontiguousarray(fine.faces_uv, np.int32),
         np.ascontiguousarray(np.nan_to_num(fine.uv), np.float32),
         parts,
+        (factor * lashes.start, factor * lashes.stop),
         build_texture(textures.get("albedo", grey), topology),
         build_texture(textures.get("normal"), topology, color=False),
         build_texture(textures.get("orm"), topology, color=False),

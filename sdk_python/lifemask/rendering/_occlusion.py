@@ -83,11 +83,13 @@ class LidShadow:
             open_sky: `(n_vertices,)`, changed in place.
             vertices: `(n_vertices, 3)` m, head frame.
         """
+        from lifemask.rendering._surface_kernels import nearest_square
+
         eye = vertices[self._eye]
         for lid, (depth, reach) in zip(self._lids, _LID_SHADOWS, strict=True):
             if len(lid) and len(eye):
-                gap = np.linalg.norm(eye[:, None] - vertices[lid], axis=2).min(axis=1)
-                open_sky[self._eye] *= 1.0 - depth * np.exp(-((gap / reach) ** 2))
+                square = nearest_square(eye, vertices[lid]) / reach**2
+                open_sky[self._eye] *= 1.0 - depth * np.exp(-square)
 
 
 class MouthShadow:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifemask.geometry import Camera, Pose
-from lifemask.heads import PART_NAMES
 from lifemask.rendering._background import fill_background
 from lifemask.rendering._encoding import decode_table, encode_table
 from lifemask.rendering._framing import after, frame_head, pose_vertices
@@ -73,6 +72,7 @@ class Renderer:
         self._mouth = MouthShadow(head)
         self._lids = (LidShadow(head, "left"), LidShadow(head, "right"))
         self._buffers: Buffers | None = None
+        self._lash_rows = slice(0)
         self._fragments: Fragments | None = None
         self._scratch = np.empty((0, 4), np.float32)
 
@@ -176,20 +176,19 @@ class Renderer:
 
         shape = (camera.height * self._samples, camera.width * self._samples)
         if self._buffers is None or self._buffers.face.shape != shape:
-            self._buffers = make_buffers(shape[1], shape[0])
-        faces = self._mesh.faces
+            self._buffers, self._lash_rows = make_buffers(shape[1], shape[0]), slice(0)
         face, depth, lash_face, lash_depth = self._buffers
         face.fill(-1)
         depth.fill(0)
-        lash_face.fill(-1)
-        lash_depth.fill(0)
-        lashes = np.flatnonzero(self._mesh.parts == PART_NAMES.index("lashes"))
-        start, stop = (lashes[0], lashes[-1] + 1) if len(lashes) else (len(faces), len(faces))
-        points = surface.points
+        lash_face[self._lash_rows] = -1
+        lash_depth[self._lash_rows] = 0
+        points, faces = surface.points, self._mesh.faces
         places, inverse_depths = np.empty((len(points), 2), np.int64), np.empty(len(points))
         snap_points(points, float(self._samples), places, inverse_depths)
+        start, stop = self._mesh.lashes
         draw_faces(places, inverse_depths, faces, 0, start, True, face, depth)
         draw_faces(places, inverse_depths, faces, start, stop, False, lash_face, lash_depth)
+        self._lash_rows = _rows_of(places[faces[start:stop], 1])
         return self._buffers
 
     def _shade_band(
@@ -264,6 +263,17 @@ def render(
         light=light,
         background=background,
         alpha=alpha,
+    )
+
+
+def _rows_of(heights: NDArray[np.int64]) -> slice:
+    """Return the rows that faces with corners at these subpixels can touch."""
+    from lifemask.geometry.raster_kernels import SUBPIXELS
+
+    if not heights.size:
+        return slice(0)
+    return slice(
+        max(int(heights.min()) // SUBPIXELS, 0), max(int(heights.max()) // SUBPIXELS + 1, 0)
     )
 
 

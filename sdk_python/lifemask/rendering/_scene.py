@@ -16,7 +16,8 @@ class Texture(NamedTuple):
     """A square or oblong mipmap pyramid, all levels in one run of texels.
 
     Attributes:
-        texels: `(n, 4)` uint8; empty when there is no such texture.
+        texels: `(n,)` uint32, red in the lowest byte, alpha in the highest: one read a texel.
+            Empty when there is no such texture.
         offsets: `(levels,)` int64, first texel of each level.
         widths: `(levels,)` int64.
         heights: `(levels,)` int64.
@@ -25,7 +26,7 @@ class Texture(NamedTuple):
         blend_levels: Whether two levels are mixed; numbers do without, colours would show it.
     """
 
-    texels: NDArray[np.uint8]
+    texels: NDArray[np.uint32]
     offsets: NDArray[np.int64]
     widths: NDArray[np.int64]
     heights: NDArray[np.int64]
@@ -56,6 +57,7 @@ class Mesh(NamedTuple):
         faces_uv: `(n_faces, 3)` int32.
         uv: `(n_uv, 2)` float32.
         parts: `(n_faces,)` uint8, part number of each face.
+        lashes: First and one past the last face of the lashes; no other part comes after them.
         albedo: sRGB colour with alpha.
         normal: Tangent-space normals.
         orm: Occlusion, roughness, metalness.
@@ -69,6 +71,7 @@ class Mesh(NamedTuple):
     faces_uv: NDArray[np.int32]
     uv: NDArray[np.float32]
     parts: NDArray[np.uint8]
+    lashes: tuple[int, int]
     albedo: Texture
     normal: Texture
     orm: Texture
@@ -128,13 +131,13 @@ class Buffers(NamedTuple):
 
 
 def make_buffers(width: int, height: int) -> Buffers:
-    """Return buffers of a supersampled size, not cleared."""
+    """Return cleared buffers of a supersampled size."""
     shape = (height, width)
     return Buffers(
-        np.empty(shape, np.int32),
-        np.empty(shape, np.float32),
-        np.empty(shape, np.int32),
-        np.empty(shape, np.float32),
+        np.full(shape, -1, np.int32),
+        np.zeros(shape, np.float32),
+        np.full(shape, -1, np.int32),
+        np.zeros(shape, np.float32),
     )
 
 

@@ -76,36 +76,39 @@ def sample(
         result: `(n, 4)` decoded values, alpha in [0, 1].
     """
     texels, table = texture.texels, texture.decode
-    last, one = texture.offsets.shape[0] - 1, np.float32(1.0)
+    zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    last, log_size = texture.offsets.shape[0] - 1, np.float32(texture.log_size)
     for n in range(count):
-        lod = min(max(footprint[n] + np.float32(texture.log_size), np.float32(0.0)), float(last))
+        lod = min(max(footprint[n] + log_size, zero), np.float32(last))
         if not texture.blend_levels:
-            lod = np.floor(lod + np.float32(0.5))
+            lod = np.floor(lod + half)
         first = int(lod)
-        share = np.float32(lod - first)
+        share = lod - np.float32(first)
         # Below a twentieth the second level would not change an 8-bit result visibly.
         steps = 1 if share < 0.05 or first == last else 2
-        red = green = blue = alpha = np.float32(0.0)
+        red = green = blue = alpha = zero
         for step in range(steps):
             level = first + step
             part = one if steps == 1 else (share if step == 1 else one - share)
             width, height = texture.widths[level], texture.heights[level]
-            x = min(max(uv[n, 0] * width - np.float32(0.5), np.float32(0.0)), width - one)
-            y = min(max(uv[n, 1] * height - np.float32(0.5), np.float32(0.0)), height - one)
+            x = min(max(uv[n, 0] * np.float32(width) - half, zero), np.float32(width - 1))
+            y = min(max(uv[n, 1] * np.float32(height) - half, zero), np.float32(height - 1))
             column, row = int(x), int(y)
-            fx, fy = np.float32(x - column), np.float32(y - row)
-            a = texture.offsets[level] + row * width + column
-            b = a + (1 if column + 1 < width else 0)
+            fx, fy = x - np.float32(column), y - np.float32(row)
+            place = texture.offsets[level] + row * width + column
+            right = 1 if column + 1 < width else 0
             below = width if row + 1 < height else 0
-            c, d = a + below, b + below
+            a, b = texels[place], texels[place + right]
+            c, d = texels[place + below], texels[place + below + right]
             wa, wb = (one - fx) * (one - fy) * part, fx * (one - fy) * part
             wc, wd = (one - fx) * fy * part, fx * fy * part
-            red += wa * table[texels[a, 0]] + wb * table[texels[b, 0]]
-            red += wc * table[texels[c, 0]] + wd * table[texels[d, 0]]
-            green += wa * table[texels[a, 1]] + wb * table[texels[b, 1]]
-            green += wc * table[texels[c, 1]] + wd * table[texels[d, 1]]
-            blue += wa * table[texels[a, 2]] + wb * table[texels[b, 2]]
-            blue += wc * table[texels[c, 2]] + wd * table[texels[d, 2]]
-            alpha += wa * texels[a, 3] + wb * texels[b, 3] + wc * texels[c, 3] + wd * texels[d, 3]
+            red += wa * table[a & 255] + wb * table[b & 255]
+            red += wc * table[c & 255] + wd * table[d & 255]
+            green += wa * table[a >> 8 & 255] + wb * table[b >> 8 & 255]
+            green += wc * table[c >> 8 & 255] + wd * table[d >> 8 & 255]
+            blue += wa * table[a >> 16 & 255] + wb * table[b >> 16 & 255]
+            blue += wc * table[c >> 16 & 255] + wd * table[d >> 16 & 255]
+            alpha += wa * np.float32(a >> 24) + wb * np.float32(b >> 24)
+            alpha += wc * np.float32(c >> 24) + wd * np.float32(d >> 24)
         result[n, 0], result[n, 1], result[n, 2] = red, green, blue
         result[n, 3] = alpha * np.float32(1.0 / 255.0)

@@ -37,7 +37,7 @@ def build_texture(
     decode = decode_table() if color else identity_table()
     if image is None:
         none = np.zeros(0, np.int64)
-        return Texture(np.zeros((0, 4), np.uint8), none, none, none, decode, 0.0, color)
+        return Texture(np.zeros(0, np.uint32), none, none, none, decode, 0.0, color)
     rgba = _with_alpha(image)
     height, width = rgba.shape[:2]
     encode = encode_table() if color else _linear_encode_table()
@@ -45,7 +45,7 @@ def build_texture(
     sizes = np.array([level.shape[:2] for level in levels], np.int64)
     offsets = np.cumsum(np.append(0, sizes.prod(axis=1)[:-1]))
     return Texture(
-        np.concatenate([level.reshape(-1, 4) for level in levels]),
+        np.concatenate([level.reshape(-1, 4) for level in levels]).view("<u4").ravel(),
         offsets.astype(np.int64),
         np.ascontiguousarray(sizes[:, 1]),
         np.ascontiguousarray(sizes[:, 0]),
