@@ -25,11 +25,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         ExportError: The folder does not exist, the disk is full, or writing is not allowed.
     """
-    if not path.parent.is_dir():
-        raise ExportError(
-            f"the folder of {path.name!r} does not exist",
-            hint=f"Create {str(path.parent)!r} first.",
-        )
+    check_folder(path)
     temporary = temporary_beside(path)
     try:
         yield temporary
@@ -38,6 +34,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `ExportError` if there is no folder to write `path` into."""
+    if not path.parent.is_dir():
+        raise ExportError(
+            f"the folder of {path.name!r} does not exist",
+            hint=f"Create {str(path.parent)!r} first.",
+        )
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -29,6 +29,8 @@ class License:
     shipped: bool
 
 
+DEMO_PORTRAIT_LICENSE = "Demo portrait"
+
 DATA_LICENSES = (
     License("lifemask", "software", "Apache-2.0", "The lifemask authors", True),
     License(
@@ -48,7 +50,7 @@ DATA_LICENSES = (
         True,
     ),
     License(
-        "Demo portrait",
+        DEMO_PORTRAIT_LICENSE,
         "data",
         "Apache-2.0",
         "A person who does not exist, sampled from the MobileStyleGAN generator in the wheel "

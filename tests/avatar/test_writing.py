@@ -113,9 +113,11 @@ def test_folder_is_replaced_whole(tmp_path):
     Avatar.load(path)
 
 
-def test_failed_export_leaves_nothing(tmp_path, full_disk):
+def test_failed_export_leaves_nothing(tmp_path, request):
+    package = _saved(tmp_path)
+    request.getfixturevalue("full_disk")
     with pytest.raises(ExportError):
-        export(_saved(tmp_path), tmp_path / "ada.glb")
+        export(package, tmp_path / "ada.glb")
     assert [file.name for file in tmp_path.iterdir()] == ["ada.lifemask"]
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifemask._errors import InputError
-from lifemask._licenses import DATA_LICENSES
+from lifemask._files import check_folder
+from lifemask._licenses import DATA_LICENSES, DEMO_PORTRAIT_LICENSE
 from lifemask._progress import no_progress
 from lifemask.avatar._avatar import Avatar
 from lifemask.avatar._manifest import Consent, Manifest
@@ -16,11 +17,14 @@ from lifemask.avatar._manifest import Consent, Manifest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lifemask._licenses import License
     from lifemask._progress import ProgressCallback
     from lifemask.appearance import BakedTextures
     from lifemask.avatar._evidence import Evidence
     from lifemask.heads import Head
     from lifemask.tracking import FaceChoice
+
+TEXTURE_SIZES = (256, 512, 1024, 2048, 4096, 8192)
 
 
 def build(
@@ -47,7 +51,7 @@ def build(
         face: Which face is meant where a photo shows several.
         consent: What the person agreed to.
         pupil_distance: Metres between the person's pupils: pictures do not show absolute size.
-        texture_size: Width and height of the albedo, texels; a power of two.
+        texture_size: Width and height of the albedo, texels; a power of two, 256 to 8192.
         unpacked: Write a folder instead of one file.
         progress: Told which stage runs and how far it is.
 
@@ -63,6 +67,7 @@ def build(
     from lifemask.rigging import align_to_landmarks, scale_to_pupil_distance
 
     paths = _paths(inputs)
+    _check(output, texture_size)
     model = load_head_model()
     evidence = gather_evidence(paths, model, face, progress)
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
@@ -78,7 +83,7 @@ def build(
         textures=textures,
         manifest=Manifest(
             identity=tuple(float(x) for x in evidence.fits[0].identity),
-            licenses=tuple(item for item in DATA_LICENSES if item.kind in ("data", "weights")),
+            licenses=_terms(paths),
             consent=consent or Consent(),
             metrics=_metrics(evidence, baked),
         ),
@@ -100,6 +105,30 @@ def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
         if not path.is_file():
             raise InputError(f"there is no file {path}", hint="Check the spelling of the path.")
     return paths
+
+
+def _check(output: str | Path | None, texture_size: int) -> None:
+    """Find out before the long work what would stop it at the end."""
+    if texture_size not in TEXTURE_SIZES:
+        raise InputError(
+            f"a texture of {texture_size} texels",
+            hint=f"Choose one of {', '.join(str(size) for size in TEXTURE_SIZES)}.",
+        )
+    if output is not None:
+        check_folder(Path(output))
+
+
+def _terms(paths: Sequence[Path]) -> tuple[License, ...]:
+    """Return the terms of what went into the avatar; the demo portrait's only where it did."""
+    used = [item for item in DATA_LICENSES if item.kind in ("data", "weights")]
+    if not any(_is_demo_portrait(path) for path in paths):
+        used = [item for item in used if item.name != DEMO_PORTRAIT_LICENSE]
+    return tuple(used)
+
+
+def _is_demo_portrait(path: Path) -> bool:
+    portrait = Path(__file__).parents[1] / "data" / "portrait.jpg"
+    return portrait.is_file() and path.read_bytes() == portrait.read_bytes()
 
 
 def _bake(head: Head, evidence: Evidence, size: int, progress: ProgressCallback) -> BakedTextures:
