@@ -177,6 +177,16 @@ def test_video_follows_a_face_and_finds_it_again(landmarker, portrait):
     np.testing.assert_allclose(shift, (30, 0), atol=3)
 
 
+def test_video_may_start_again(landmarker, portrait):
+    small = cv2.resize(portrait, (480, 480), interpolation=cv2.INTER_AREA)
+    moved = np.roll(small, 60, axis=1)
+    with FaceLandmarker() as tracker:
+        first = [tracker.track(small, index / 30) for index in range(6)]
+        second = [tracker.track(moved, index / 30) for index in range(6)]
+    shift = (second[-1].pixels - first[-1].pixels).mean(axis=0)
+    np.testing.assert_allclose(shift, (60, 0), atol=4)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -47,6 +47,6 @@ def _summary(one: FitMeasurement) -> str:
     personal = "" if one.personal is None else f"personal head {one.personal.median:.2f} %, "
     return (
         f"median {one.error.median:.2f} %, {personal}"
-        f"90 % of frames ≤ {one.error.percentile_90:.2f} %, {one.error.largest:.2f} % "
+        f"90 % of frames ≤ {one.error.percentile_90:.2f} %, largest {one.error.largest:.2f} % "
         f"({regions}; {frames})"
     )

@@ -45,7 +45,7 @@ def report_page(
         f"<title>Fit report</title><style>{_STYLE}</style><h1>Fit report</h1>",
         "<p>Distance between the landmarks that were detected and the fitted head, in percent of "
         "the distance between the outer eye corners; mean over the points, then median over the "
-        f"frames. Must be ≤ {MUST_PERCENT}, aim ≤ {AIM_PERCENT}. <i>personal</i> is the median "
+        f"frames. Must be ≤ {MUST_PERCENT}, aim ≤ {AIM_PERCENT}. <em>personal</em> is the median "
         "with the offsets that <code>build</code> adds to the identity of a video.</p>",
         _table(measurements),
     ]

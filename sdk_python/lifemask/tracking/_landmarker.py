@@ -41,6 +41,9 @@ _TILE_MINIMUM: Final = 160
 _SEARCH_LEVELS: Final = 4
 """Whole picture, picture with a border, tiles of a half, tiles of a quarter of its sides."""
 
+_PAUSE_MILLIS: Final = 1000
+"""Between two runs of pictures: long enough for MediaPipe's smoothing to forget the first."""
+
 _QUICK_LEVELS: Final = 2
 """What a video affords per frame while it shows no face."""
 
@@ -71,6 +74,8 @@ class FaceLandmarker:
         self._detector: Any = None
         self._tracker: Any = None
         self._last_millis = 0
+        self._origin_millis = 0
+        self._last_seconds = 0.0
         self._last_face: FaceLandmarks | None = None
         _open_landmarkers.add(self)
 
@@ -101,15 +106,16 @@ class FaceLandmarker:
 
         Args:
             image: `(height, width, 3)` uint8 sRGB.
-            time_seconds: Capture time from any origin; a time that does not increase counts as
-                one millisecond after the previous one.
+            time_seconds: Capture time from any origin. An earlier time than the last begins
+                another run of pictures; the same time counts as a millisecond later.
 
         Returns:
             The landmarks, or None where no face is found.
         """
         small, scale = _working_copy(_checked(image))
-        self._last_millis = max(self._last_millis + 1, round(time_seconds * 1000.0))
-        result = self._video_mode().detect_for_video(_mediapipe_image(small), self._last_millis)
+        result = self._video_mode().detect_for_video(
+            _mediapipe_image(small), self._stamp(time_seconds)
+        )
         faces = _faces(result, small)
         if faces:
             self._last_face = _moved(faces[0], (0.0, 0.0), scale, image)
@@ -124,6 +130,16 @@ class FaceLandmarker:
                 graph.close()
         self._detector = self._tracker = None
         _open_landmarkers.discard(self)
+
+    def _stamp(self, time_seconds: float) -> int:
+        """Return milliseconds that always increase, as MediaPipe demands."""
+        if time_seconds < self._last_seconds:
+            self._origin_millis = self._last_millis + _PAUSE_MILLIS - round(1000.0 * time_seconds)
+            self._last_face = None
+        self._last_seconds = time_seconds
+        millis = self._origin_millis + round(1000.0 * time_seconds)
+        self._last_millis = max(self._last_millis + 1, millis)
+        return self._last_millis
 
     def _search(self, image: NDArray[np.uint8], levels: int) -> list[FaceLandmarks]:
         small, scale = _working_copy(_checked(image))
