@@ -100,7 +100,7 @@ class Renderer:
         Returns:
             `(height, width, 3)` uint8 sRGB, or `(height, width, 4)` with straight alpha.
         """
-        head_frame = self.head.neutral if vertices is None else vertices
+        head_frame = np.asarray(self.head.neutral if vertices is None else vertices, np.float32)
         surface = self._surface(head_frame, pose, camera, light.occlusion if light else 0.0)
         buffers = self._draw(surface, camera)
         if alpha:
