@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -25,7 +26,8 @@ from lifemask.heads import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PROTOS = Path(__file__).resolve().parents[2] / "protos" / "lifemask" / "v1"
+ROOT = Path(__file__).resolve().parents[2]
+PROTOS = ROOT / "protos" / "lifemask" / "v1"
 HEAD_ASSET = Path(lifemask.__file__).parent / "data" / "head.npz"
 
 MASKS = {
@@ -86,6 +88,17 @@ def parts() -> str:
             yield f"`{name}`", f"{vertices.start} to {vertices.stop - 1}", f"{count:,}"
 
     return table(("part", "vertices", "triangles"), rows())
+
+
+def examples() -> str:
+    """Return the scripts in `examples/` with the first line of their docstrings."""
+
+    def rows() -> Iterator[Sequence[object]]:
+        for path in sorted((ROOT / "examples").glob("[!_]*.py")):
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            yield f"[`{path.name}`]({path.name})", text.partition("\n")[0].rstrip(".")
+
+    return table(("script", "what it shows"), rows())
 
 
 def islands() -> str:
@@ -256,6 +269,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "coefficients": coefficients,
     "command": command,
     "constants": constants,
+    "examples": examples,
     "islands": islands,
     "joints": joints,
     "masks": masks,

@@ -1,4 +1,4 @@
-"""Write the generated parts of `docs/*.md`, or check that they are up to date.
+"""Write the generated parts of the documents, or check that they are up to date.
 
     python tools/docs/generate.py [--check]
 
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools.docs.facts import PARTS  # noqa: E402
 
-DOCUMENTS = ROOT / "docs"
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -41,7 +41,7 @@ def main() -> int:
 def differences() -> dict[Path, str]:
     """Return the documents whose generated parts differ, with the text they should have."""
     found = {}
-    for path in sorted(DOCUMENTS.glob("*.md")):
+    for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         wanted = fill(text)
         if wanted != text:
