@@ -9,7 +9,7 @@ import numpy as np
 
 from lifemask.appearance._atlas import Texels
 from lifemask.appearance._eyes import iris_and_sclera, paint_eye, paint_lashes
-from lifemask.appearance._hair import hair_colour, paint_hair
+from lifemask.appearance._hair import paint_hair
 from lifemask.appearance._mouth import paint_cavity, paint_teeth, paint_tongue
 from lifemask.appearance._projection import project_picture
 from lifemask.appearance._pyramid import push_pull
@@ -78,8 +78,7 @@ def bake_textures(
     skin = Texels.of(head.topology, size, ("skin",))
     views = [project_picture(i, f, head, skin) for i, f in zip(images, fits, strict=True)]
     seen = merge_views(skin, views)
-    hair = hair_colour(head, images, fits)
-    albedo = paint_hair(fill_skin(skin, seen), skin, seen, head, hair)
+    albedo = paint_hair(fill_skin(skin, seen), skin, seen, head, (images, fits))
     lips = _mean_lips(skin, albedo)
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[skin.index] = 1.0

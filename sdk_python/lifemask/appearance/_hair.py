@@ -24,19 +24,50 @@ _BALD: Final = 0.36
 """Share of the rim of the seen scalp that has to differ from skin for hair to be painted."""
 _LIFTS: Final = (0.005, 0.010, 0.015)
 """Metres outside of the scalp at which hair is read."""
+_SAME_HAIR: Final = 0.45
+"""Sum of the differences of three channels up to which a colour belongs to hair of the rim."""
+_OFF_SKULL: Final = 0.3
+"""Share of what lies outside of the scalp that has to be hair for the hair to have volume."""
+_LEAST: Final = 20
+"""Samples that a colour is read from at the least."""
 _DEFAULT_HAIR: Final = np.array([0.22, 0.17, 0.13], np.float32)
 _STRANDS: Final = (1400, 10)
 _LOCKS: Final = (160, 6)
 
 
 def hair_colour(
-    head: Head, images: Sequence[NDArray[np.uint8]], fits: Sequence[PhotoFit]
+    head: Head,
+    images: Sequence[NDArray[np.uint8]],
+    fits: Sequence[PhotoFit],
+    rim: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], float]:
     """Read colour `(3,)` sRGB and contrast (relative standard deviation) of a person's hair.
 
     Hair stands off the skull: it is read a centimetre outside of the scalp's outline, between
-    the temples.
+    the temples. What differs there from the rim of the scalp is the backdrop behind short hair.
+
+    Args:
+        head: Of the person.
+        images: Pictures.
+        fits: Of the pictures.
+        rim: `(n, 3)` sRGB in [0, 1] of hair on the rim of the visible scalp.
     """
+    outside = _around_scalp(head, images, fits)
+    if len(rim) >= _LEAST:
+        near = np.abs(outside - np.median(rim, axis=0)).sum(axis=1) < _SAME_HAIR
+        outside = outside[near] if near.mean() > _OFF_SKULL else rim
+    if len(outside) < _LEAST:
+        return _DEFAULT_HAIR, 0.15
+    tone = np.median(outside, axis=0)
+    near = np.abs(outside - tone).sum(axis=1) < 0.35
+    contrast = float(np.std(outside[near].mean(axis=1))) / max(float(tone.mean()), 0.05)
+    return tone.astype(np.float32), float(np.clip(contrast, 0.08, 0.3))
+
+
+def _around_scalp(
+    head: Head, images: Sequence[NDArray[np.uint8]], fits: Sequence[PhotoFit]
+) -> NDArray[np.float32]:
+    """Return the colours `(n, 3)` of the pictures a little outside of the scalp."""
     samples = []
     for image, fit in zip(images, fits, strict=True):
         at = fit.pose.apply(head.vertices(fit.coefficients))
@@ -49,13 +80,7 @@ def hair_colour(
             pixels = fit.camera.project((at + lift * normals)[chosen])
             inside = np.all((pixels > 0) & (pixels < [image.shape[1], image.shape[0]]), axis=1)
             samples.append(sample_bilinear(image, pixels[inside]) / np.float32(255))
-    colours = np.concatenate(samples)
-    if len(colours) < 20:
-        return _DEFAULT_HAIR, 0.15
-    tone = np.median(colours, axis=0)
-    near = np.abs(colours - tone).sum(axis=1) < 0.35
-    contrast = float(np.std(colours[near].mean(axis=1))) / max(float(tone.mean()), 0.05)
-    return tone.astype(np.float32), float(np.clip(contrast, 0.08, 0.3))
+    return np.concatenate(samples)
 
 
 def paint_hair(
@@ -63,7 +88,7 @@ def paint_hair(
     texels: Texels,
     seen: SeenSkin,
     head: Head,
-    hair: tuple[NDArray[np.float32], float],
+    pictures: tuple[Sequence[NDArray[np.uint8]], Sequence[PhotoFit]],
     seed: int = 0,
 ) -> NDArray[np.float32]:
     """Return the skin picture `(size, size, 3)` with hair where the person has it.
@@ -82,7 +107,8 @@ def paint_hair(
     rim = (usual > 0.5) & above & (facing > 0.04) & (facing < 0.35)
     if rim.sum() < 50 or unlike[rim].mean() < _BALD:
         return skin
-    tone, contrast = hair
+    on_rim = seen.lit.reshape(-1, 3)[texels.index[rim & (unlike > 0.5)]]
+    tone, contrast = hair_colour(head, *pictures, on_rim)
     lit = texels.smooth(seen.lit.reshape(-1, 3)[texels.index], texels.size / 200.0)
     unlike = unlike * _no_highlight(lit, tone, seen.tone.encoded)
     # Forehead above the landmarks' oval may be covered too; ears and cheeks are left alone.

@@ -125,7 +125,11 @@ def _areas(points: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np
 def _depth_picture(
     fit: PhotoFit, head: Head, at: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return depth, and in [0, 1] how far each pixel is from an outline or a depth edge."""
+    """Return the depth of the skin, and in [0, 1] how far each pixel is from an edge.
+
+    Where an eyeball, teeth or the mouth shows, no skin can be seen at any depth: lids lie so
+    close to the eyes that depth alone would give them the colour of what they border on.
+    """
     import cv2
 
     camera = fit.camera
@@ -139,6 +143,8 @@ def _depth_picture(
     drawn = (~jump & (raster.face >= 0)).astype(np.uint8)
     away = np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, 5), np.float32)
     reach = _EDGE * small.focal / float(np.median(-at[:, 2]))
+    skin = head.topology.parts["skin"].faces
+    far[(raster.face >= skin.stop) | (raster.face < skin.start) & (raster.face >= 0)] = 0.0
     # Depth is widened outward so that bilinear reading at the outline does not see the backdrop.
     wide = np.asarray(cv2.erode(far, np.ones((3, 3))), np.float32)
     return wide, _smoothstep(away, 0.2 * reach, reach)
