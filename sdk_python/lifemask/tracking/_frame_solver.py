@@ -66,6 +66,10 @@ class FrameSolution:
 class FrameSolver:
     """Solves frames in order of time, each from where the last one ended.
 
+    Only the places of the landmarks count. The landmarker's own ARKit scores are not used, not
+    even as a prior: MediaPipe's stay at zero for `noseSneer*`, `cheekSquint*`, `cheekPuff`,
+    `mouthFrown*` and `jawLeft`, `jawRight`, `jawForward` on most faces.
+
     Args:
         head: The performer's, with personal shapes if there are any.
         camera: Of the pictures.
