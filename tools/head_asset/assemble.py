@@ -33,8 +33,8 @@ _SOCKET_QUADS = 293
 
 _TEETH_GROUPS = {"teeth_upper": "helper-upper-teeth", "teeth_lower": "helper-lower-teeth"}
 _SETBACK = {
-    "helper-upper-teeth": np.array([0.0, 0.012, -0.045]),
-    "helper-lower-teeth": np.array([0.0, -0.010, -0.065]),
+    "helper-upper-teeth": np.array([0.0, -0.040, -0.040]),
+    "helper-lower-teeth": np.array([0.0, -0.020, -0.064]),
 }
 """Decimetres. The stand-ins touch the lips; real teeth stand behind them, and the lower row
 behind the upper one, which it overlaps."""

@@ -97,9 +97,9 @@ def dental_arch(upper: bool, outer: NDArray[np.float64]) -> Piece:
     rows = []
     gap, molar = columns[:, 1], columns[:, 2]
     for k, (depth, height) in enumerate(_TOOTH_PROFILE):
-        inward = depth + np.where(gap > 0, 0.9 if k in (2, 3) else 0.2, 0.0)
+        inward = depth + np.where(gap > 0, 0.45 if k in (2, 3) else 0.2, 0.0)
         inward = inward + (molar * 5.5 if k in (4, 5, 6) else 0.0) - (molar * 0.8 * (k == 3))
-        lift = height + np.where(gap > 0, 1.0 if k in (3, 4) else (-1.6 if k == 1 else 0.0), 0.0)
+        lift = height + np.where(gap > 0, 0.5 if k in (3, 4) else (-1.6 if k == 1 else 0.0), 0.0)
         lift = np.where((molar > 0) & (k == 1), lift - 2.5, lift)
         up = 1.0 if upper else -1.0
         rows.append(centre - normal * (inward / 100.0)[:, None])

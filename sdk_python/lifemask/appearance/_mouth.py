@@ -18,7 +18,7 @@ _FLESH: Final = np.array([0.55, 0.24, 0.23], np.float32)
 _DEEP: Final = np.array([0.10, 0.03, 0.03], np.float32)
 _TONGUE: Final = np.array([0.68, 0.36, 0.35], np.float32)
 _GUM: Final = np.array([0.66, 0.34, 0.34], np.float32)
-_ENAMEL: Final = np.array([0.88, 0.85, 0.77], np.float32)
+_ENAMEL: Final = np.array([0.93, 0.90, 0.83], np.float32)
 
 
 def paint_cavity(texels: Texels, head: Head, lips: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -55,5 +55,5 @@ def paint_teeth(texels: Texels, head: Head) -> NDArray[np.float32]:
     depth = texels.spread(head.neutral[:, 2])
     back = np.clip((depth.max() - depth) / 0.05, 0, 1)
     colour = _GUM * (1 - enamel[:, None]) + _ENAMEL * enamel[:, None]
-    colour = colour * (1 - 0.45 * gap[:, None])
-    return (colour * (1 - 0.65 * back[:, None])).astype(np.float32)
+    colour = colour * (1 - 0.22 * gap[:, None])
+    return (colour * (1 - 0.5 * back[:, None])).astype(np.float32)

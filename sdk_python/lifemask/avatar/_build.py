@@ -64,7 +64,7 @@ def build(
     from lifemask.avatar._evidence import gather_evidence
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
-    from lifemask.rigging import align_to_landmarks, scale_to_pupil_distance
+    from lifemask.rigging import align_to_landmarks, fit_blinks, scale_to_pupil_distance
 
     paths = _paths(inputs)
     _check(output, texture_size)
@@ -72,7 +72,7 @@ def build(
     evidence = gather_evidence(paths, model, face, progress)
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
     baked = _bake(head, evidence, texture_size, progress)
-    head = scale_to_pupil_distance(head, pupil_distance)
+    head = fit_blinks(scale_to_pupil_distance(head, pupil_distance))
     textures = {"albedo": baked.albedo, "orm": baked.orm}
     progress("draw the preview", 0.0)
     picture = preview(head, textures)

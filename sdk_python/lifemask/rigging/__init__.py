@@ -1,5 +1,6 @@
 """Shapes and networks that drive a head, and the rules for networks that engines run."""
 
+from lifemask.rigging._blinks import fit_blinks
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
 from lifemask.rigging._scale import MEAN_PUPIL_DISTANCE, scale_to_pupil_distance
@@ -9,6 +10,7 @@ __all__ = [
     "OnnxViolation",
     "align_to_landmarks",
     "check_onnx",
+    "fit_blinks",
     "lint_onnx",
     "scale_to_pupil_distance",
 ]

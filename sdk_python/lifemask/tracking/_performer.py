@@ -67,5 +67,5 @@ def fit_performer(
         )
     model = model or load_head_model().landmark_model()
     fits = fit_photos(pictures, model, settings=settings)
-    shape = LandmarkShape.from_model(model, fits[0].identity)
+    shape = LandmarkShape.from_model(model, fits[0].identity).with_meeting_lids()
     return Performer(shape, fits[0].camera, fits[0].identity, tuple(fits))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifemask.heads import COEFFICIENT_COUNT, JOINT_NAMES, Head, gaze_matrix
+from lifemask.heads import (
+    COEFFICIENT_COUNT,
+    COEFFICIENT_INDEX,
+    JOINT_NAMES,
+    Head,
+    gaze_matrix,
+)
+from lifemask.tracking._lids import blink_scales
 from lifemask.tracking._regions import IRIS_LEFT, IRIS_RIGHT, OUTER_EYE_CORNERS
 
 if TYPE_CHECKING:
@@ -53,6 +60,13 @@ class LandmarkShape:
             ),
             head.joints[eyes].astype(np.float64),
         )
+
+    def with_meeting_lids(self) -> LandmarkShape:
+        """Return the shape whose lids just meet at blink weight one, see `blink_scales`."""
+        deltas = self.deltas.copy()
+        for name, scale in blink_scales(self.neutral, deltas).items():
+            deltas[COEFFICIENT_INDEX[name]] *= scale
+        return replace(self, deltas=deltas)
 
     def points(self, coefficients: ArrayLike, gaze: ArrayLike | None = None) -> NDArray[np.float64]:
         """Return the landmark points in the head frame.
