@@ -116,8 +116,8 @@ class Head:
             weights = np.asarray(coefficients, np.float32)
             if weights.shape != (COEFFICIENT_COUNT,):
                 raise ValueError(f"coefficients have shape {weights.shape}, expected (52,)")
-            used = np.flatnonzero(weights)
-            points = points + np.tensordot(weights[used], self.expression_deltas[used], axes=1)
+            flat = self.expression_deltas.reshape(COEFFICIENT_COUNT, -1)
+            points = points + (weights @ flat).reshape(points.shape)
         if gaze is not None or neck_rotation is not None:
             points = self._skin(points, self._joint_rotations(gaze, neck_rotation))
         return np.ascontiguousarray(points, np.float32)
