@@ -53,7 +53,7 @@ def fit_light(colours: NDArray[np.floating], normals: NDArray[np.floating]) -> L
     """
     basis = harmonics(normals).astype(np.float64)
     values = np.asarray(colours, np.float64)
-    scale = values.mean(axis=0)
+    scale = np.maximum(values.mean(axis=0), 1e-6)
     values = values / scale
     ridge = _RIDGE * len(values) * np.diag([0.0] + [1.0] * 8)
     weights = np.ones(len(values))
@@ -63,6 +63,6 @@ def fit_light(colours: NDArray[np.floating], normals: NDArray[np.floating]) -> L
         solution = np.linalg.solve(basis.T @ weighted + ridge, weighted.T @ values)
         residual = np.abs(basis @ solution - values).mean(axis=1)
         weights = 1.0 / np.maximum(residual, 0.03)
-    solution /= (basis @ solution).mean(axis=0)
+    solution /= np.maximum((basis @ solution).mean(axis=0), 1e-6)
     grey = solution.mean(axis=1, keepdims=True)
     return Light(_GREY * grey + (1.0 - _GREY) * solution)

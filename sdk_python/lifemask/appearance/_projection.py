@@ -106,14 +106,17 @@ def _resolution(fit: PhotoFit, head: Head, at: NDArray[np.float32]) -> NDArray[n
         np.add.at(total, corner, value)
         np.add.at(count, corner, 1.0)
     resolved = total / np.maximum(count, 1.0)
-    return np.asarray(resolved * (1.0 - _LID_DOUBT * _lids(head)), np.float32)
+    return np.asarray(resolved * (1.0 - _LID_DOUBT * _open_lids(head, fit)), np.float32)
 
 
-def _lids(head: Head) -> NDArray[np.float32]:
-    """Return `(n_vertices,)` in [0, 1]: skin that a blink draws out of the fold over the eye."""
-    blinks = [COEFFICIENT_INDEX["eyeBlinkLeft"], COEFFICIENT_INDEX["eyeBlinkRight"]]
-    drop = -head.expression_deltas[blinks, :, 1].min(axis=0)
-    return _smoothstep(drop, 0.003, 0.007)
+def _open_lids(head: Head, fit: PhotoFit) -> NDArray[np.float32]:
+    """Return `(n_vertices,)` in [0, 1]: skin of the fold over an eye that is open."""
+    hidden = np.zeros(len(head.neutral), np.float32)
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        blink = COEFFICIENT_INDEX[name]
+        drawn_out = _smoothstep(-head.expression_deltas[blink, :, 1], 0.002, 0.006)
+        np.maximum(hidden, (1.0 - float(fit.coefficients[blink])) * drawn_out, out=hidden)
+    return hidden
 
 
 def _areas(points: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
