@@ -26,7 +26,7 @@ def push_pull(
     """
     sums = [np.asarray(values, np.float32) * np.asarray(weights, np.float32)[..., None]]
     totals = [np.asarray(weights, np.float32)]
-    while len(sums) < levels and min(totals[-1].shape) > 1:
+    while len(sums) < levels and max(totals[-1].shape) > 1:
         half = [max(side // 2, 1) for side in totals[-1].shape]
         total, summed = shrink(totals[-1], *half) * 4.0, shrink(sums[-1], *half) * 4.0
         scale = np.minimum(1.0, 1.0 / np.maximum(total, 1e-9))
