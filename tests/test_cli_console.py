@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import enum
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -49,6 +50,17 @@ def test_no_words_show_the_help_page(capsys):
 def test_version(capsys):
     assert _app.run(["--version"]) == 0
     assert capsys.readouterr().out == f"lifemask {lifemask.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [([], logging.NOTSET), (["-v"], logging.INFO), (["-vv"], logging.DEBUG)],
+)
+def test_log_level_follows_the_option(monkeypatch, words, level):
+    logger = logging.getLogger("lifemask")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    assert _app.run([*words, "licenses", "--no-libraries", "--json"]) == 0
+    assert logger.level == level
 
 
 def test_unknown_command_suggests_a_near_one(capsys):

@@ -86,9 +86,9 @@ def _root(
     ] = 0,
 ) -> None:
     """Build a head avatar from a photo and stream a performance to it."""
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("lifemask").setLevel(level)
+    if verbose:
+        logging.getLogger("lifemask").setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
