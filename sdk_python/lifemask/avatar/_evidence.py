@@ -25,6 +25,15 @@ VIDEO_SUFFIXES: Final = frozenset({".mp4", ".webm", ".mov", ".m4v", ".avi", ".mk
 MOST_FRAMES: Final = 1800
 """Frames of a video that are looked at, spread evenly; a minute at 30 frames a second."""
 _KEY_FRAMES: Final = 24
+_CALM_FRAMES: Final = 3
+_PARTED: Final = 60.0
+"""Unrest of a gap between the lips, in units of the distance of the outer eye corners: lips that
+part by a thirtieth of it show what is behind them, which no score of the landmarker tells."""
+_BLINK: Final = 3.0
+_TOO_RESTLESS: Final = 1.5
+"""How much more restless than the calmest frame a frame from the side may be."""
+_TURNED: Final = 0.08
+"""Shift of the nose against the sides of the face from which a head counts as turned."""
 _SMALLEST_FACE: Final = 64
 """Pixels; a smaller face has no texture to speak of."""
 _YAW_BINS: Final = ((-0.14, 0.14), (-1.2, -0.14), (0.14, 1.2))
@@ -104,7 +113,7 @@ def _from_video(path: Path, model: HeadModel, progress: ProgressCallback) -> Evi
     found = _follow(path, progress)
     numbers = [number for number, _ in found]
     faces = [face for _, face in found]
-    keys = choose_key_frames(faces, _KEY_FRAMES)
+    keys = sorted({*choose_key_frames(faces, _KEY_FRAMES), *calm_frames(faces)})
     pictures = [face for i in keys if (face := faces[i]) is not None]
     if not pictures:
         raise NoFaceError(
@@ -134,13 +143,51 @@ def _follow(path: Path, progress: ProgressCallback) -> list[tuple[int, FaceLandm
     return found
 
 
+def calm_frames(faces: Sequence[FaceLandmarks | None]) -> list[int]:
+    """Choose frames for the texture: eyes open, lips closed, from the front and from both sides.
+
+    Key frames tell most about the shape of a face, and hence show every grimace of the video.
+
+    Args:
+        faces: Landmarks of the frames, None where the face was lost.
+
+    Returns:
+        Indices into `faces`, at most three for each side, calmest first.
+    """
+    whole = [i for i, face in enumerate(faces) if face is not None and not face.reaches_border()]
+    seen = [(i, face) for i in whole if (face := faces[i]) is not None]
+    sides: dict[int, list[tuple[float, int]]] = {-1: [], 0: [], 1: []}
+    for i, face in seen:
+        turn = _turn(face)
+        side = 0 if abs(turn) < _TURNED else int(np.sign(turn))
+        sides[side].append((_unrest(face), i))
+    return [i for side in sides.values() for _, i in sorted(side)[:_CALM_FRAMES]]
+
+
+def _turn(face: FaceLandmarks) -> float:
+    """Return where the nose lies between the sides of the face: 0 in the middle, 0.5 at one."""
+    nose, one, other = face.pixels[[1, 234, 454], 0]
+    return float((nose - one) / (other - one) - 0.5) if other != one else 0.5
+
+
+def _unrest(face: FaceLandmarks) -> float:
+    """Return how far a face is from rest; parted lips and closed eyes count most."""
+    upper, lower, right, left = face.pixels[[13, 14, 33, 263]]
+    parted = float(np.linalg.norm(upper - lower) / np.linalg.norm(right - left))
+    return _PARTED * parted + sum(
+        score * (_BLINK if name.startswith("eyeBlink") else 1.0)
+        for name, score in face.scores.items()
+    )
+
+
 def _texture_frames(fits: Sequence[PhotoFit]) -> list[int]:
     """Choose the calmest frame from the front, from the left and from the right."""
     yaws = np.array([np.arctan2(fit.pose.rotation[0, 2], fit.pose.rotation[2, 2]) for fit in fits])
-    unrest = np.array([float(fit.coefficients.sum()) for fit in fits])
+    unrest = np.array([_unrest(fit.landmarks) for fit in fits])
+    calm = unrest <= unrest.min() + _TOO_RESTLESS
     chosen: list[int] = []
     for low, high in _YAW_BINS:
-        inside = np.flatnonzero((yaws >= low) & (yaws < high))
+        inside = np.flatnonzero(calm & (yaws >= low) & (yaws < high))
         if len(inside):
             chosen.append(int(inside[np.argmin(unrest[inside])]))
     return chosen or [int(np.argmin(unrest))]
