@@ -67,7 +67,7 @@ def build(
     from lifemask.rigging import align_to_landmarks, fit_blinks, scale_to_pupil_distance
 
     paths = _paths(inputs)
-    _check(output, texture_size)
+    _check(output, texture_size, pupil_distance)
     model = load_head_model()
     evidence = gather_evidence(paths, model, face, progress)
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
@@ -107,8 +107,16 @@ def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
     return paths
 
 
-def _check(output: str | Path | None, texture_size: int) -> None:
+def _check(output: str | Path | None, texture_size: int, pupil_distance: float) -> None:
     """Find out before the long work what would stop it at the end."""
+    from lifemask.rigging import PUPIL_DISTANCES
+
+    low, high = PUPIL_DISTANCES
+    if not low <= pupil_distance <= high:
+        raise InputError(
+            f"a pupil distance of {pupil_distance} m",
+            hint=f"Give metres between {low} and {high}; adults have about 0.063.",
+        )
     if texture_size not in TEXTURE_SIZES:
         raise InputError(
             f"a texture of {texture_size} texels",

@@ -3,10 +3,15 @@
 from lifemask.rigging._blinks import fit_blinks
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
-from lifemask.rigging._scale import MEAN_PUPIL_DISTANCE, scale_to_pupil_distance
+from lifemask.rigging._scale import (
+    MEAN_PUPIL_DISTANCE,
+    PUPIL_DISTANCES,
+    scale_to_pupil_distance,
+)
 
 __all__ = [
     "MEAN_PUPIL_DISTANCE",
+    "PUPIL_DISTANCES",
     "OnnxViolation",
     "align_to_landmarks",
     "check_onnx",

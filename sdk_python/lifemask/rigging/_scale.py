@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MEAN_PUPIL_DISTANCE: Final = 0.063
 """Metres between the pupils of the average adult looking far away."""
 
+PUPIL_DISTANCES: Final = (0.04, 0.09)
+"""Metres: the least and the most that people have, children included."""
+
 
 def scale_to_pupil_distance(head: Head, metres: float = MEAN_PUPIL_DISTANCE) -> Head:
     """Return the head in the size that puts its eyes `metres` apart.
@@ -29,8 +32,9 @@ def scale_to_pupil_distance(head: Head, metres: float = MEAN_PUPIL_DISTANCE) -> 
     Raises:
         ValueError: `metres` is not a human distance.
     """
-    if not 0.04 <= metres <= 0.09:
-        raise ValueError(f"a pupil distance of {metres} m, expected 0.04 to 0.09")
+    low, high = PUPIL_DISTANCES
+    if not low <= metres <= high:
+        raise ValueError(f"a pupil distance of {metres} m, expected {low} to {high}")
     eyes = head.joints[[JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]]
     factor = np.float32(metres / np.linalg.norm(eyes[0] - eyes[1]))
     return replace(
