@@ -71,6 +71,13 @@ def test_vertices_are_additive(model, random):
     np.testing.assert_array_equal(rest, model.neutral)
 
 
+def test_vertices_are_the_callers_own(model):
+    rest = model.neutral.copy()
+    for vertices in (model.vertices(), model.vertices(coefficients=np.zeros(52))):
+        vertices[:] = 0
+    np.testing.assert_array_equal(model.neutral, rest)
+
+
 def test_jacobians_are_what_differences_say(model, random):
     rows = random.choice(len(model.neutral), 200, replace=False)
     identity = random.standard_normal(model.mode_count)

@@ -117,9 +117,13 @@ class Head:
             if weights.shape != (COEFFICIENT_COUNT,):
                 raise ValueError(f"coefficients have shape {weights.shape}, expected (52,)")
             flat = self.expression_deltas.reshape(COEFFICIENT_COUNT, -1)
-            points = points + (weights @ flat).reshape(points.shape)
+            moved = np.asarray(weights @ flat, np.float32)
+            points = points + moved.reshape(points.shape)
         if gaze is not None or neck_rotation is not None:
             points = self._skin(points, self._joint_rotations(gaze, neck_rotation))
+        if points is self.neutral:
+            # Many heads may share it, and what is returned is the caller's own.
+            return points.astype(np.float32)
         return np.ascontiguousarray(points, np.float32)
 
     def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
