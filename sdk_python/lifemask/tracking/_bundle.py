@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from lifemask.tracking._settings import SolveSettings
 
 _POSE = 6
+_SHARED_ERRORS = 1.0
+"""Power of the number of pictures with which the identity's prior grows. What the model cannot
+show is wrong in every picture alike, so more pictures of one person are not more evidence."""
 _SETTLED = 1e-5
 """Share of the energy that a step must win for another one to follow."""
 
@@ -96,6 +99,7 @@ class Bundle:
         identity, expressions = face_basis(model.identity), face_basis(model.expressions)
         self._basis = np.concatenate([identity, expressions[:, :, SOLVED]], axis=2)
         self._seen = [face.pixels[:FACE_POINTS].astype(np.float64) for face in pictures]
+        self._identity_weight = settings.identity * len(pictures) ** _SHARED_ERRORS
         self.identity = np.zeros(len(model.identity))
         self.shape = LandmarkShape.from_model(model, self.identity)
         self.states = [self._first_state(face) for face in pictures]
@@ -180,9 +184,9 @@ class Bundle:
 
     def _shared_prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         modes = len(self.identity)
-        diagonal = np.full(len(self._columns.shared), self._settings.identity)
+        diagonal = np.full(len(self._columns.shared), self._identity_weight)
         gradient = np.zeros(len(diagonal))
-        gradient[:modes] = self._settings.identity * self.identity
+        gradient[:modes] = self._identity_weight * self.identity
         if self._columns.focal_is_shared:
             diagonal[modes] = self._settings.focal**-2
             gradient[modes] = diagonal[modes] * self._focal_offset(self.states[0].camera)
@@ -226,7 +230,7 @@ class Bundle:
         self, term: LandmarkTerm, identity: NDArray[np.float64], states: list[PictureState]
     ) -> float:
         shape = LandmarkShape.from_model(self._model, identity)
-        total = 0.5 * self._settings.identity * float(identity @ identity)
+        total = 0.5 * self._identity_weight * float(identity @ identity)
         focals = states[:1] if self._columns.focal_is_shared else states
         for state in focals:
             total += 0.5 * (self._focal_offset(state.camera) / self._settings.focal) ** 2
