@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from needs import NODE_MODULES, PROVISION, require
@@ -16,6 +17,12 @@ PLATFORM_REASON = "platform:"
 """Begins the reason of a skip that no tool can mend, because the test is about another system."""
 
 NO_SKIP = os.environ.get("LIFEMASK_NO_SKIP", "0") not in ("", "0")
+
+
+# Runs where nothing may skip decide whether a change is accepted: the same change, the same cases.
+hypothesis.settings.register_profile("repeatable", derandomize=True, print_blob=True)
+if NO_SKIP:
+    hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

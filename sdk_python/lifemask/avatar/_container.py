@@ -122,7 +122,8 @@ class ZipSource:
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for info in entries:
             # Folder entries come from zipping an unpacked package by hand.
-            if info.is_dir() and info.file_size == 0:
+            # Not `info.is_dir()`: it fails on an empty name before Python 3.11.4.
+            if info.filename.endswith("/") and info.file_size == 0:
                 check_path(info.filename.rstrip("/"))
             else:
                 self._add(info)
