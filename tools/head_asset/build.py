@@ -45,10 +45,17 @@ from head_asset.parts import enamel_and_gaps
 from head_asset.regions import region_masks
 from head_asset.shell import cut_group, mirror_map
 from head_asset.subdivide import catmull_clark
-from lifemask.heads import COEFFICIENT_INDEX, JOINT_NAMES, PART_NAMES
+from lifemask.heads import (
+    COEFFICIENT_INDEX,
+    COEFFICIENT_NAMES,
+    JOINT_NAMES,
+    PART_NAMES,
+    mirrored_name,
+)
 
 ASSET_ID = "lifemask-head"
 ASSET_VERSION = "1.0.0"
+_OTHER_JOINT = {"EyeLeft": "EyeRight", "EyeRight": "EyeLeft"}
 _SAMPLES = 2500
 _SEED = 20
 _OUTPUT = Path(__file__).resolve().parents[2] / "sdk_python" / "lifemask" / "data" / "head.npz"
@@ -73,8 +80,11 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
     layout = make_layout(wheel.mesh)
     modes = _identity(wheel, layout)
     n = max(s.stop for s in layout.slices.values())
-    neutral = modes.mean[:n]
-    deltas = expression_deltas(wheel, layout)
+    mirror = _mirror(layout, n)
+    neutral = 0.5 * (modes.mean[:n] + _mirrored(modes.mean[:n], mirror))
+    sides = [JOINT_NAMES.index(_OTHER_JOINT.get(joint, joint)) for joint in JOINT_NAMES]
+    joints = 0.5 * (modes.mean[n:] + _mirrored(modes.mean[n:], np.array(sides)))
+    deltas = _even(expression_deltas(wheel, layout), mirror)
     islands = _islands(layout, neutral)
     faces, faces_uv, uv, quads, quads_uv, face_parts = _weld(layout, islands)
     masks, points = _landmarks(wheel, layout, neutral, faces, deltas)
@@ -105,7 +115,7 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
         "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
         "neutral": neutral.astype(np.float32),
         "identity_basis": modes.basis[:, :n].astype(np.float16),
-        "joints": modes.mean[n:].astype(np.float32),
+        "joints": joints.astype(np.float32),
         "joint_basis": modes.basis[:, n:].astype(np.float32),
         "joint_weights": _joint_weights(wheel, layout, n).astype(np.float32),
         "expression_deltas": deltas.astype(np.float16),
@@ -113,7 +123,7 @@ def build(wheel: Wheel) -> dict[str, np.ndarray]:
         "faces_uv": faces_uv.astype(np.uint16),
         "uv": uv.astype(np.float32),
         "masks": np.round(255 * np.stack([masks[k] for k in sorted(masks)])).astype(np.uint8),
-        "mirror": _mirror(layout, n),
+        "mirror": mirror,
         "landmark_faces": landmark_faces,
         "landmark_barycentric": landmark_barycentric,
         "neck_loop": loop.astype(np.int32),
@@ -330,6 +340,18 @@ def _joint_weights(wheel: Wheel, layout: Layout, n: int) -> np.ndarray:
         part = layout.slices["eye_left" if side == "EyeLeft" else "eye_right"]
         weights[part] = np.eye(len(JOINT_NAMES))[JOINT_NAMES.index(side)]
     return weights
+
+
+def _mirrored(vectors: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Return `(n, 3)` points or deltas as the other side has them."""
+    return vectors[mirror] * [-1.0, 1.0, 1.0]
+
+
+def _even(deltas: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Average each shape with its partner's mirror image: the face units differ by up to 2 mm."""
+    partners = [COEFFICIENT_INDEX[mirrored_name(name)] for name in COEFFICIENT_NAMES]
+    other = np.stack([_mirrored(deltas[partner], mirror) for partner in partners])
+    return 0.5 * (deltas + other)
 
 
 def _mirror(layout: Layout, n: int) -> np.ndarray:

@@ -64,7 +64,12 @@ def build(
     from lifemask.avatar._evidence import gather_evidence
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
-    from lifemask.rigging import align_to_landmarks, fit_blinks, scale_to_pupil_distance
+    from lifemask.rigging import (
+        align_to_landmarks,
+        fit_blinks,
+        regression_model_bytes,
+        scale_to_pupil_distance,
+    )
 
     paths = _paths(inputs)
     _check(output, texture_size, pupil_distance)
@@ -87,6 +92,7 @@ def build(
             consent=consent or Consent(),
             metrics=_metrics(evidence, baked),
         ),
+        models={"blendshape_regression": regression_model_bytes()},
         preview=picture,
     )
     if output is not None:

@@ -1,8 +1,17 @@
 """Shapes and networks that drive a head, and the rules for networks that engines run."""
 
 from lifemask.rigging._blinks import fit_blinks
+from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
+from lifemask.rigging._regressor import (
+    REGRESSION_SCHEMA,
+    REGRESSION_UNSEEN,
+    REGRESSION_VALIDITY,
+    BlendshapeRegressor,
+    normalize_landmarks,
+    regression_model_bytes,
+)
 from lifemask.rigging._scale import (
     MEAN_PUPIL_DISTANCE,
     PUPIL_DISTANCES,
@@ -12,10 +21,17 @@ from lifemask.rigging._scale import (
 __all__ = [
     "MEAN_PUPIL_DISTANCE",
     "PUPIL_DISTANCES",
+    "REGRESSION_SCHEMA",
+    "REGRESSION_UNSEEN",
+    "REGRESSION_VALIDITY",
+    "BlendshapeRegressor",
+    "LandmarkNormalizer",
     "OnnxViolation",
     "align_to_landmarks",
     "check_onnx",
     "fit_blinks",
     "lint_onnx",
+    "normalize_landmarks",
+    "regression_model_bytes",
     "scale_to_pupil_distance",
 ]

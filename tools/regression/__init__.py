@@ -1,0 +1,1 @@
+"""Train the network that turns landmarks into expression coefficients."""
