@@ -101,7 +101,7 @@ class BlendshapeRegressor:
 
     def run_normalized(self, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network alone on landmarks `(478, 2)` that are normalised already."""
-        return self._session.run(None, {self._input: landmarks[None]})[0][0]
+        return np.asarray(self._session.run(None, {self._input: landmarks[None]})[0])[0]
 
     def calibrate(self, points: ArrayLike | None) -> None:
         """Remember how this person's neutral face differs from the average one.
