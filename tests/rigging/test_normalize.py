@@ -77,7 +77,7 @@ def test_expression_does_not_move_the_rest(model, normalizer):
     jaw = model.neutral + model.expressions[17]
     still, moved = normalizer(picture(model.neutral)), normalizer(picture(jaw))
     assert np.abs(moved - still)[[33, 133, 263, 362, 168]].max() < 0.02
-    assert still[152, 1] - moved[152, 1] > 0.2
+    assert still[152, 1] - moved[152, 1] > 0.15
 
 
 def test_several_faces_at_once(model, normalizer):

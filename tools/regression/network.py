@@ -34,12 +34,15 @@ class Regressor(nn.Module):
     """Three linear layers with SiLU between them; the output is cut to [0, 1].
 
     Training sees the input in whitened coordinates, in which the small movements of lids and lips
-    weigh as much as a turn of the head; `folded` puts that change of coordinates into the first
-    layer and silences the channels that landmarks do not tell.
+    weigh as much as a turn of the head; `folded` puts that change of coordinates into the mean
+    and the first layer, and silences the channels that landmarks do not tell.
     """
+
+    mean: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.zeros(_INPUTS))
         self.layers = nn.Sequential(
             nn.Linear(_INPUTS, _FIRST),
             nn.SiLU(),
@@ -50,19 +53,17 @@ class Regressor(nn.Module):
 
     def forward(self, landmarks: torch.Tensor) -> torch.Tensor:
         """Turn landmarks `(n, 478, 2)` into coefficients `(n, 52)`."""
-        return self.layers(landmarks.reshape(-1, _INPUTS)).clamp(0.0, 1.0)
+        return self.layers(landmarks.reshape(-1, _INPUTS) - self.mean).clamp(0.0, 1.0)
 
     def folded(self, mean: NDArray[np.float64], whitening: NDArray[np.float64]) -> Regressor:
         """Return the same function of raw landmarks, given that of `(x - mean) @ whitening`."""
         folded = Regressor()
         folded.load_state_dict(self.state_dict())
-        first = self.layers[0]
-        weight = first.weight.detach().double().numpy() @ whitening.T
-        bias = first.bias.detach().double().numpy() - weight @ mean
+        weight = self.layers[0].weight.detach().double().numpy() @ whitening.T
+        unseen = torch.from_numpy(~REGRESSION_VALIDITY)
         with torch.no_grad():
+            folded.mean.copy_(torch.from_numpy(mean))
             folded.layers[0].weight.copy_(torch.from_numpy(weight))
-            folded.layers[0].bias.copy_(torch.from_numpy(bias))
-            unseen = torch.from_numpy(~REGRESSION_VALIDITY)
             folded.layers[-1].weight[unseen] = 0.0
             folded.layers[-1].bias[unseen] = 0.0
         return folded.eval()
@@ -101,8 +102,11 @@ def onnx_bytes(network: Regressor, normalizer: LandmarkNormalizer, topology: Top
         normalizer: What its input was normalised with; goes into the metadata.
         topology: Names the head asset that the coefficients belong to.
     """
-    nodes = [helper.make_node("Flatten", ["landmarks"], ["x0"], axis=1)]
-    weights = []
+    nodes = [
+        helper.make_node("Flatten", ["landmarks"], ["flat"], axis=1),
+        helper.make_node("Sub", ["flat", "mean"], ["x0"]),
+    ]
+    weights = [numpy_helper.from_array(network.mean.numpy()[None], "mean")]
     linear = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
     for i, layer in enumerate(linear):
         for name, value in (("weight", layer.weight), ("bias", layer.bias)):

@@ -63,7 +63,7 @@ class HeadModel:
         mean_joints: `(6, 3)` float32, metres, order `JOINT_NAMES`.
         joint_basis: `(n_modes, 6, 3)` float32.
         joint_weights: `(n_vertices, 6)` float32.
-        subdivision: One finer level, about 18 thousand vertices.
+        subdivision: One finer level, about 20 thousand vertices.
         meta: What the build tool recorded: origin, licence, sampled distribution, variance kept.
     """
 
