@@ -406,9 +406,24 @@ def test_video_without_a_face(tmp_path):
     assert not (tmp_path / "a.lifemask").exists()
 
 
-def test_photos_and_videos_are_not_mixed(photo, tmp_path):
+def test_photos_and_videos_make_one_person(photo, tmp_path):
     path = film(tmp_path / "me.mp4", moving_portrait(3))
-    for inputs in ([photo, path], [path, path]):
-        with pytest.raises(InputError, match="built alone") as caught:
-            quick(inputs)
+    metrics = quick([path, photo, path]).manifest.metrics
+    assert metrics["pictures"] == 7
+    assert metrics["landmark_error_interocular_median"] < 0.015
+
+
+def test_only_named_frames_are_looked_at(tmp_path):
+    black = np.zeros((448, 448, 3), np.uint8)
+    path = film(tmp_path / "me.mp4", [black, *moving_portrait(3), black])
+    assert quick([path], frames={0: [1, 3]}).manifest.metrics["pictures"] == 2
+    with pytest.raises(NoFaceError):
+        quick([path], frames={0: [0, 4]})
+
+
+def test_frames_of_what_has_none_are_refused(photo, tmp_path):
+    path = film(tmp_path / "me.mp4", moving_portrait(3))
+    for frames in ({0: [0]}, {2: [0]}, {1: []}, {1: [-1]}, {-1: [0]}):
+        with pytest.raises(InputError) as caught:
+            quick([photo, path], frames=frames)
         assert caught.value.hint

@@ -15,7 +15,7 @@ from lifemask.avatar._avatar import Avatar
 from lifemask.avatar._manifest import Consent, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lifemask._licenses import License
     from lifemask._progress import ProgressCallback
@@ -32,6 +32,7 @@ def build(
     output: str | Path | None = None,
     *,
     name: str | None = None,
+    frames: Mapping[int, Sequence[int]] | None = None,
     face: FaceChoice | None = None,
     consent: Consent | None = None,
     pupil_distance: float = 0.063,
@@ -39,15 +40,17 @@ def build(
     unpacked: bool = False,
     progress: ProgressCallback = no_progress,
 ) -> Avatar:
-    """Build an avatar from photos of one person, or from a video.
+    """Build an avatar from clips and photos of one person.
 
     One identity is fitted to all pictures (Gauss-Newton on landmarks), the head is aligned to
     what they show, and the pictures are projected into its atlas.
 
     Args:
-        inputs: Photos of one person, or one video.
+        inputs: Videos and photos of one person, in any mix.
         output: Package to write, usually `NAME.lifemask`; nothing is written when left out.
         name: Of the avatar; the first input's file name when left out.
+        frames: `frames[i]` limits input i, a video, to those frame numbers (from 0); the others
+            are never looked at. Inputs without an entry are used whole.
         face: Which face is meant where a photo shows several.
         consent: What the person agreed to.
         pupil_distance: Metres between the person's pupils: pictures do not show absolute size.
@@ -58,6 +61,7 @@ def build(
     Raises:
         InputError: No input, no face, several faces and no choice, a face that is cut or too
             small, a file that is not a picture; the subclass says which.
+        InputError: `frames` names an input that is no video, or frames that it does not have.
         ModelFileError: The landmarker's model is not on this machine.
         ExportError: The package cannot be written.
     """
@@ -73,8 +77,9 @@ def build(
 
     paths = _paths(inputs)
     _check(output, texture_size, pupil_distance)
+    _check_frames(paths, frames or {})
     model = load_head_model()
-    evidence = gather_evidence(paths, model, face, progress)
+    evidence = gather_evidence(paths, model, face, progress, frames)
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
     baked = _bake(head, evidence, texture_size, progress)
     head = fit_blinks(scale_to_pupil_distance(head, pupil_distance))
@@ -130,6 +135,22 @@ def _check(output: str | Path | None, texture_size: int, pupil_distance: float) 
         )
     if output is not None:
         check_folder(Path(output))
+
+
+def _check_frames(paths: Sequence[Path], frames: Mapping[int, Sequence[int]]) -> None:
+    from lifemask.avatar._evidence import is_video
+
+    for number, limit in frames.items():
+        if not 0 <= number < len(paths) or not is_video(paths[number]):
+            raise InputError(
+                f"frames are named of input {number}, which is no video",
+                hint="Count the inputs from 0; photos have no frames.",
+            )
+        if not limit or min(limit) < 0:
+            raise InputError(
+                f"{paths[number].name}: no frame, or a negative one, is named",
+                hint="Name at least one frame, counted from 0.",
+            )
 
 
 def _terms(paths: Sequence[Path]) -> tuple[License, ...]:

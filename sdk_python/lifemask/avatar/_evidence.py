@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from lifemask.geometry import open_video, read_image
 from lifemask.tracking import FaceLandmarker, choose_key_frames, fit_photos, select_face
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,41 +60,45 @@ def gather_evidence(
     model: HeadModel,
     face: FaceChoice | None,
     progress: ProgressCallback,
+    frames: Mapping[int, Sequence[int]] | None = None,
 ) -> Evidence:
-    """Read the inputs, find the face in each and fit one identity.
+    """Read the inputs, find the face in each and fit one identity to all of them.
 
     Raises:
         InputError: See `build`.
     """
-    videos = [path for path in inputs if path.suffix.lower() in VIDEO_SUFFIXES]
-    if videos and len(inputs) > 1:
-        raise InputError(
-            "a video is built alone, without photos or other videos",
-            hint="Give either photos of one person, or one video.",
-        )
-    if videos:
-        return _from_video(videos[0], model, progress)
-    return _from_photos(inputs, model, face, progress)
-
-
-def _from_photos(
-    inputs: Sequence[Path],
-    model: HeadModel,
-    face: FaceChoice | None,
-    progress: ProgressCallback,
-) -> Evidence:
-    images, faces = [], []
+    limits = frames or {}
+    found = []
     with FaceLandmarker() as landmarker:
         for number, path in enumerate(inputs):
-            progress("find the face", number / len(inputs))
-            image = read_image(path)
-            faces.append(_the_face(landmarker.detect(image), face, path))
-            images.append(image)
-    progress("find the face", 1.0)
+            if is_video(path):
+                found += _from_video(number, path, limits.get(number), progress)
+            else:
+                progress(f"find the face in {path.name}", 0.0)
+                seen = _the_face(landmarker.detect(read_image(path)), face, path)
+                found.append(_Picture(number, path, seen))
+                progress(f"find the face in {path.name}", 1.0)
     progress("fit the head", 0.0)
-    fits = fit_photos(faces, model, same_camera=False)
+    alone = len(inputs) == 1 and is_video(inputs[0])
+    fits = fit_photos([picture.face for picture in found], model, same_camera=alone)
     progress("fit the head", 1.0)
-    return Evidence(fits, images, fits)
+    chosen = _texture_pictures(found, fits)
+    return Evidence(fits, _images(found, chosen), [fits[i] for i in chosen])
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is taken for a video, by its suffix."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A photo, or one frame of a video."""
+
+    source: int
+    path: Path
+    face: FaceLandmarks
+    frame: int | None = None
 
 
 def _the_face(faces: list[FaceLandmarks], choice: FaceChoice | None, path: Path) -> FaceLandmarks:
@@ -109,38 +114,71 @@ def _the_face(faces: list[FaceLandmarks], choice: FaceChoice | None, path: Path)
     return chosen
 
 
-def _from_video(path: Path, model: HeadModel, progress: ProgressCallback) -> Evidence:
-    found = _follow(path, progress)
-    numbers = [number for number, _ in found]
+def _from_video(
+    source: int, path: Path, limit: Sequence[int] | None, progress: ProgressCallback
+) -> list[_Picture]:
+    """Choose frames of a video that tell most about the person, or are calm."""
+    found = _follow(path, progress, limit)
     faces = [face for _, face in found]
     keys = sorted({*choose_key_frames(faces, _KEY_FRAMES), *calm_frames(faces)})
-    pictures = [face for i in keys if (face := faces[i]) is not None]
+    pictures = [
+        _Picture(source, path, face, found[i][0]) for i in keys if (face := faces[i]) is not None
+    ]
     if not pictures:
         raise NoFaceError(
             f"{path.name}: no face was found in any frame",
             hint="Record one sharp, evenly lit face that looks at the camera.",
         )
-    progress("fit the head", 0.0)
-    fits = fit_photos(pictures, model)
-    progress("fit the head", 1.0)
-    chosen = _texture_frames(fits)
-    wanted = [numbers[keys[i]] for i in chosen]
-    return Evidence(fits, _frames(path, wanted), [fits[i] for i in chosen])
+    return pictures
 
 
-def _follow(path: Path, progress: ProgressCallback) -> list[tuple[int, FaceLandmarks | None]]:
+def _texture_pictures(pictures: Sequence[_Picture], fits: Sequence[PhotoFit]) -> list[int]:
+    """Choose every photo, and of each video its calmest frames."""
+    chosen = [i for i, picture in enumerate(pictures) if picture.frame is None]
+    for source in dict.fromkeys(one.source for one in pictures if one.frame is not None):
+        own = [i for i, picture in enumerate(pictures) if picture.source == source]
+        chosen += [own[i] for i in _texture_frames([fits[i] for i in own])]
+    return sorted(chosen)
+
+
+def _images(pictures: Sequence[_Picture], chosen: Sequence[int]) -> list[NDArray[np.uint8]]:
+    """Read the chosen pictures at native pixels."""
+    images: list[NDArray[np.uint8]] = []
+    for _, group in itertools.groupby((pictures[i] for i in chosen), lambda one: one.source):
+        own = list(group)
+        numbers = [one.frame for one in own if one.frame is not None]
+        images += _frames(own[0].path, numbers) if numbers else [read_image(own[0].path)]
+    return images
+
+
+def _follow(
+    path: Path, progress: ProgressCallback, limit: Sequence[int] | None = None
+) -> list[tuple[int, FaceLandmarks | None]]:
     """Return number and landmarks of the frames, at most `MOST_FRAMES`, spread evenly."""
     found: list[tuple[int, FaceLandmarks | None]] = []
     video = open_video(path)
+    stage = f"follow the face in {path.name}"
     with FaceLandmarker() as landmarker:
+        wanted = _wanted(video.frame_count, limit)
         total = max(video.frame_count, 1)
-        step = max(1, -(-total // MOST_FRAMES))
         for number, frame in enumerate(video):
-            if number % step == 0 and len(found) < MOST_FRAMES:
-                found.append((number, landmarker.track(frame.image, frame.time_seconds)))
-                progress("follow the face", min(number / total, 1.0))
-    progress("follow the face", 1.0)
+            if wanted is not None and number not in wanted:
+                continue
+            found.append((number, landmarker.track(frame.image, frame.time_seconds)))
+            progress(stage, min(number / total, 1.0))
+            if wanted is not None and len(found) == len(wanted):
+                break
+    progress(stage, 1.0)
     return found
+
+
+def _wanted(count: int, limit: Sequence[int] | None) -> frozenset[int] | None:
+    """Return the numbers of the frames to look at; None for all, as many as may be."""
+    if limit is None:
+        step = -(-count // MOST_FRAMES)
+        return frozenset(range(0, count, step)) if step > 1 else None
+    numbers = sorted(set(limit))
+    return frozenset(numbers[:: max(1, -(-len(numbers) // MOST_FRAMES))])
 
 
 def calm_frames(faces: Sequence[FaceLandmarks | None]) -> list[int]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def build(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Photos of one person, or one video.", metavar="INPUT…")
+        list[Path], typer.Argument(help="Videos and photos of one person.", metavar="INPUT…")
     ],
     output: Annotated[
         Path | None,
@@ -49,7 +49,7 @@ def build(
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
 ) -> None:
-    """Build an avatar package from photos of one person, or from a video."""
+    """Build an avatar package from clips and photos of one person."""
     consent = lifemask.Consent(
         subject=subject,
         purpose=purpose,
