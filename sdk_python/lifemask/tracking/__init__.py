@@ -1,5 +1,6 @@
 """Landmarks, identity and expression solving, smoothing."""
 
+from lifemask.tracking._clip import ClipPrior, solve_clip
 from lifemask.tracking._faces import (
     FaceChoice,
     FaceLandmarks,
@@ -31,6 +32,7 @@ __all__ = [
     "MIRRORED",
     "MODEL_FILES",
     "REGIONS",
+    "ClipPrior",
     "FaceChoice",
     "FaceLandmarker",
     "FaceLandmarks",
@@ -60,4 +62,5 @@ __all__ = [
     "model_cache_directory",
     "parse_face_choice",
     "select_face",
+    "solve_clip",
 ]

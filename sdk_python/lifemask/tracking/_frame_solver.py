@@ -101,14 +101,9 @@ class FrameSolver:
         Args:
             landmarks: Of the face.
         """
-        pose = guess_pose(
-            self._shape.neutral[:FACE_POINTS],
-            landmarks.points[:FACE_POINTS],
-            landmark_weights(self._settings),
-            self._camera,
-        )
+        pose = self.guess(landmarks)
         last = self._last
-        if last is not None and not _far(last.pose, pose):
+        if last is not None and not far_apart(last.pose, pose):
             self._last = self._refine(landmarks, last.pose, last, _ROUNDS)
         else:
             self._last = self._refine(landmarks, pose, None, _FIRST_ROUNDS)
@@ -124,10 +119,7 @@ class FrameSolver:
         for number in range(rounds):
             coefficients = np.minimum(coefficients, highest(coefficients))
             step, unit = self._step(seen, pose, coefficients, before)
-            coefficients[SOLVED] = np.clip(coefficients[SOLVED] + step[:-6], 0.0, 1.0)
-            pose = Pose(
-                axis_angle_matrix(step[-6:-3]) @ pose.rotation, pose.translation + step[-3:]
-            )
+            pose, coefficients = moved(pose, coefficients, step)
             if number == 0 or last is None:
                 points = self._shape.points(coefficients)
                 gaze = solve_gaze(
@@ -140,6 +132,51 @@ class FrameSolver:
         error = landmark_error(points, seen, pose, self._camera)
         return FrameSolution(coefficients, gaze, pose, error)
 
+    def guess(self, landmarks: FaceLandmarks) -> Pose:
+        """Return a first guess of the pose, from the landmarks' relative depth."""
+        return guess_pose(
+            self._shape.neutral[:FACE_POINTS],
+            landmarks.points[:FACE_POINTS],
+            landmark_weights(self._settings),
+            self._camera,
+        )
+
+    def system(
+        self, landmarks: FaceLandmarks, pose: Pose, coefficients: NDArray[np.float64]
+    ) -> NormalEquations:
+        """Return the normal equations of one frame at one state, without any temporal term.
+
+        Args:
+            landmarks: Of the face.
+            pose: Of the head.
+            coefficients: `(52,)`.
+
+        Returns:
+            Unknowns in this order: the coefficients of `SOLVED`, rotation (3, left axis-angle)
+            and translation (3).
+        """
+        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
+        return self._system(seen, pose, coefficients)[0]
+
+    def finish(
+        self, landmarks: FaceLandmarks, pose: Pose, coefficients: NDArray[np.float64]
+    ) -> FrameSolution:
+        """Turn the eyes of a solved frame and measure what is left over.
+
+        Args:
+            landmarks: Of the face.
+            pose: Of the head.
+            coefficients: `(52,)`; the `eyeLook*` are replaced by what goes with the gaze.
+        """
+        coefficients = coefficients.copy()
+        points = self._shape.points(coefficients)
+        unit = interocular_pixels(points, pose, self._camera)
+        gaze = solve_gaze(self._shape, points, landmarks.pixels, pose, self._camera, unit)
+        gaze_coefficients(gaze, coefficients)
+        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
+        error = landmark_error(self._shape.points(coefficients), seen, pose, self._camera)
+        return FrameSolution(coefficients, gaze, pose, error)
+
     def _step(
         self,
         seen: NDArray[np.float64],
@@ -148,34 +185,48 @@ class FrameSolver:
         before: NDArray[np.float64] | None,
     ) -> tuple[NDArray[np.float64], float]:
         """Return the step in coefficients, rotation and translation, and the unit in pixels."""
+        data, unit = self._system(seen, pose, coefficients)
+        if before is not None and self._settings.temporal > 0.0:
+            solved = np.arange(len(SOLVED))
+            data.hessian[solved, solved] += self._settings.temporal
+            data.gradient[solved] += self._settings.temporal * (coefficients - before)[SOLVED]
+        return minimise_in_box(data.hessian, data.gradient, *unknown_bounds(coefficients)), unit
+
+    def _system(
+        self, seen: NDArray[np.float64], pose: Pose, coefficients: NDArray[np.float64]
+    ) -> tuple[NormalEquations, float]:
+        """Return data and priors at one state, and the unit in pixels."""
         points = self._shape.points(coefficients)
         unit = interocular_pixels(points, pose, self._camera)
         data = self._term.linearise(
             points[:FACE_POINTS], self._basis, seen, pose, self._camera, unit
         )
-        self._add_priors(data, coefficients, before)
-        low, high = step_bounds(coefficients)
-        free = np.full(6, np.inf)
-        step = minimise_in_box(
-            data.hessian, data.gradient, np.concatenate([low, -free]), np.concatenate([high, free])
-        )
-        return step, unit
-
-    def _add_priors(
-        self,
-        data: NormalEquations,
-        coefficients: NDArray[np.float64],
-        before: NDArray[np.float64] | None,
-    ) -> None:
         solved = np.arange(len(SOLVED))
         data.hessian[solved, solved] += self._prior.curvature()
         data.gradient[solved] += self._prior.gradient(coefficients)
-        if before is not None and self._settings.temporal > 0.0:
-            data.hessian[solved, solved] += self._settings.temporal
-            data.gradient[solved] += self._settings.temporal * (coefficients - before)[SOLVED]
+        return data, unit
 
 
-def _far(first: Pose, second: Pose) -> bool:
+def unknown_bounds(
+    coefficients: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and highest step of the unknowns of `FrameSolver.system`."""
+    low, high = step_bounds(coefficients)
+    free = np.full(6, np.inf)
+    return np.concatenate([low, -free]), np.concatenate([high, free])
+
+
+def moved(
+    pose: Pose, coefficients: NDArray[np.float64], step: NDArray[np.float64]
+) -> tuple[Pose, NDArray[np.float64]]:
+    """Apply a step of the unknowns of `FrameSolver.system`."""
+    coefficients = coefficients.copy()
+    coefficients[SOLVED] = np.clip(coefficients[SOLVED] + step[:-6], 0.0, 1.0)
+    turned = axis_angle_matrix(step[-6:-3]) @ pose.rotation
+    return Pose(turned, pose.translation + step[-3:]), coefficients
+
+
+def far_apart(first: Pose, second: Pose) -> bool:
     """Whether two poses differ by more than happens between frames."""
     cosine = (np.trace(first.rotation.T @ second.rotation) - 1.0) / 2.0
     return bool(cosine < np.cos(_LARGEST_TURN))
