@@ -32,7 +32,7 @@ def metadata(wheel):
 
 
 def packaged(folder):
-    kept = {".py", ".pyi", ".npz", ".onnx", ".jpg", ".json", ".typed", ".md"}
+    kept = {".py", ".pyi", ".npz", ".onnx", ".tflite", ".jpg", ".json", ".typed", ".md"}
     return {
         f"{folder.name}/{path.relative_to(folder).as_posix()}"
         for path in folder.rglob("*")

@@ -65,6 +65,13 @@ DATA_LICENSES = (
         True,
     ),
     License(
+        "selfie_segmentation.tflite",
+        "weights",
+        "Apache-2.0",
+        "MediaPipe by Google, unchanged from the wheel mediapipe 0.10.14",
+        True,
+    ),
+    License(
         "face_landmarker.task",
         "weights",
         "Apache-2.0",

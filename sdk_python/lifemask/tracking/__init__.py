@@ -22,6 +22,7 @@ from lifemask.tracking._performance import TrackedPerformance
 from lifemask.tracking._performer import Performer, fit_performer
 from lifemask.tracking._projection import interocular_pixels
 from lifemask.tracking._regions import FACE_OVAL, FACE_POINTS, LANDMARK_COUNT, REGIONS
+from lifemask.tracking._segmentation import segment_person
 from lifemask.tracking._settings import SolveSettings, facing_weights
 from lifemask.tracking._shape import LandmarkShape
 
@@ -61,6 +62,7 @@ __all__ = [
     "measured_channels",
     "model_cache_directory",
     "parse_face_choice",
+    "segment_person",
     "select_face",
     "solve_clip",
 ]

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import logging
-import os
-import tempfile
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from lifemask._errors import ImageError, MissingExtraError
 from lifemask.heads import COEFFICIENT_INDEX
 from lifemask.tracking._faces import FaceLandmarks, left_to_right, nearest_face, overlap
+from lifemask.tracking._mediapipe import (
+    checked_picture,
+    import_mediapipe,
+    mediapipe_image,
+    missing_library,
+    quiet_standard_error,
+)
 from lifemask.tracking._models import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-logger = logging.getLogger(__name__)
 
 _WORKING_SIZE: Final = 1280
 """Longer side, pixels, of the pictures that MediaPipe sees: it samples its 256 x 256 crop
@@ -112,9 +112,9 @@ class FaceLandmarker:
         Returns:
             The landmarks, or None where no face is found.
         """
-        small, scale = _working_copy(_checked(image))
+        small, scale = _working_copy(checked_picture(image))
         result = self._video_mode().detect_for_video(
-            _mediapipe_image(small), self._stamp(time_seconds)
+            mediapipe_image(small), self._stamp(time_seconds)
         )
         faces = _faces(result, small)
         if faces:
@@ -142,7 +142,7 @@ class FaceLandmarker:
         return self._last_millis
 
     def _search(self, image: NDArray[np.uint8], levels: int) -> list[FaceLandmarks]:
-        small, scale = _working_copy(_checked(image))
+        small, scale = _working_copy(checked_picture(image))
         for level in range(levels):
             faces = [
                 _moved(face, offset, scale, image)
@@ -179,7 +179,7 @@ class FaceLandmarker:
         return nearest_face(faces, last)
 
     def _detect_once(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
-        return _faces(self._image_mode().detect(_mediapipe_image(image)), image)
+        return _faces(self._image_mode().detect(mediapipe_image(image)), image)
 
     def _image_mode(self) -> Any:
         if self._detector is None:
@@ -200,8 +200,8 @@ def _close_all() -> None:
 
 
 def _create(model: Path, *, faces: int, video: bool) -> Any:
-    with _quiet_standard_error():
-        vision, base_options = _mediapipe()
+    with quiet_standard_error():
+        vision, base_options = import_mediapipe()
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         options = vision.FaceLandmarkerOptions(
             # The bytes and not the path: MediaPipe cannot open every path that Python can.
@@ -213,66 +213,18 @@ def _create(model: Path, *, faces: int, video: bool) -> Any:
         try:
             graph = vision.FaceLandmarker.create_from_options(options)
         except OSError as error:
-            raise _missing_library(error) from error
+            raise missing_library(error) from error
         _warm_up(graph, video=video)
     return graph
 
 
-def _mediapipe() -> tuple[Any, Any]:
-    try:
-        from mediapipe.tasks.python import BaseOptions, vision
-    except ImportError as error:
-        raise MissingExtraError(
-            "the landmarker needs the package mediapipe", hint="pip install mediapipe"
-        ) from error
-    except OSError as error:
-        raise _missing_library(error) from error
-    return vision, BaseOptions
-
-
-def _missing_library(error: OSError) -> MissingExtraError:
-    return MissingExtraError(
-        f"MediaPipe cannot load a system library: {error}",
-        hint="on Debian or Ubuntu: apt-get install libegl1 libgles2",
-    )
-
-
 def _warm_up(graph: Any, *, video: bool) -> None:
     # The graph logs from its own threads until the first picture has passed through.
-    blank = _mediapipe_image(np.zeros((64, 64, 3), np.uint8))
+    blank = mediapipe_image(np.zeros((64, 64, 3), np.uint8))
     if video:
         graph.detect_for_video(blank, 0)
     else:
         graph.detect(blank)
-
-
-@contextlib.contextmanager
-def _quiet_standard_error() -> Iterator[None]:
-    """Send what native code writes to file descriptor 2 to the log, at debug level.
-
-    MediaPipe has no switch for its start-up messages.
-    """
-    with tempfile.TemporaryFile() as sink:
-        try:
-            saved = os.dup(2)
-        except OSError:  # A process without a standard error, such as a Windows service.
-            yield
-            return
-        try:
-            os.dup2(sink.fileno(), 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            sink.seek(0)
-            for line in sink.read().decode("utf-8", "replace").splitlines():
-                logger.debug("mediapipe: %s", line)
-
-
-def _mediapipe_image(image: NDArray[np.uint8]) -> Any:
-    from mediapipe import Image, ImageFormat
-
-    return Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(image))
 
 
 def _faces(result: Any, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
@@ -286,15 +238,6 @@ def _faces(result: Any, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
         named = {name: score for name, score in named.items() if name in COEFFICIENT_INDEX}
         faces.append(FaceLandmarks(points, width, height, named))
     return faces
-
-
-def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise ImageError(
-            f"a picture must be (height, width, 3) uint8, not {image.shape} {image.dtype}",
-            hint="read files with lifemask.geometry.read_image",
-        )
-    return image
 
 
 def _working_copy(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
