@@ -103,7 +103,9 @@ def test(arguments: Sequence[str], *, install_tools: bool) -> int:
     fetch_models(required=False)
     failed = [] if arguments else run_checks()
     step("pytest")
-    code = call([python(), "-m", "pytest", *arguments], environment=test_environment())
+    workers = [] if arguments else ["--numprocesses", "auto"]
+    command = [python(), "-m", "pytest", *workers, *arguments]
+    code = call(command, environment=test_environment())
     if failed:
         print(f"dev.py: failed: {', '.join(failed)}", file=sys.stderr)
     # pytest says 5 where no test was selected; that is no success either.

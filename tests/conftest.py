@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,12 @@ NO_SKIP = os.environ.get("LIFEMASK_NO_SKIP", "0") not in ("", "0")
 hypothesis.settings.register_profile("repeatable", derandomize=True, print_blob=True)
 if NO_SKIP:
     hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure() -> None:
+    # What a shell starts in the background ignores Ctrl-C, which some tests press.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
