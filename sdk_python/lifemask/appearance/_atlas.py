@@ -46,19 +46,14 @@ class Texels:
         face = numbers[raster.face.ravel()[index]].astype(np.int32)
         return cls(topology, size, index, face, raster.barycentric.reshape(-1, 3)[index])
 
-    @cached_property
-    def corners(self) -> NDArray[np.int32]:
-        """`(n, 3)` vertices of each texel's face."""
-        return self.topology.faces[self.face]
-
     def spread(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Interpolate vertex values `(n_vertices,)` or `(n_vertices, k)` to the texels."""
-        values = np.asarray(values, np.float32)
-        out = np.zeros((len(self.index), *values.shape[1:]), np.float32)
-        for k in range(3):
-            weight = self.barycentric[:, k]
-            out += values[self.corners[:, k]] * (weight if values.ndim == 1 else weight[:, None])
-        return out
+        from lifemask.appearance._atlas_kernels import spread_values
+
+        flat = np.ascontiguousarray(values, np.float32).reshape(len(values), -1)
+        out = np.empty((len(self.index), flat.shape[1]), np.float32)
+        spread_values(flat, self.topology.faces, self.face, self.barycentric, out)
+        return out.reshape(-1, *np.shape(values)[1:])
 
     def mask(self, name: str) -> NDArray[np.float32]:
         """`(n,)` the named region mask at the texels."""

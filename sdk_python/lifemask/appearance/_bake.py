@@ -12,43 +12,54 @@ from lifemask.appearance._eyes import iris_and_sclera, paint_eye, paint_lashes
 from lifemask.appearance._hair import paint_hair
 from lifemask.appearance._mouth import paint_cavity, paint_teeth, paint_tongue
 from lifemask.appearance._projection import project_picture
+from lifemask.appearance._provenance import provenance, seen_share
 from lifemask.appearance._pyramid import push_pull
+from lifemask.appearance._relief import relief_normals
 from lifemask.appearance._skin import fill_skin, merge_views
+from lifemask.appearance._surface_maps import occlusion_roughness, thickness_map
+from lifemask.heads import PART_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from lifemask.heads import Head, Topology
+    from lifemask.heads import Head
     from lifemask.tracking import PhotoFit
 
 ATLAS_SIZE: Final = 2048
 
+_THICKNESS_SIZE: Final = 512
 _LASH_COLOUR: Final = np.array([0.10, 0.075, 0.06], np.float32)
-_ROUGHNESS: Final = {
-    "skin": 0.55, "mouth": 0.35, "tongue": 0.4, "teeth_upper": 0.2, "teeth_lower": 0.2,
-    "eye_left": 0.08, "eye_right": 0.08, "lashes": 0.8,
-}  # fmt: skip
-_LIP_ROUGHNESS: Final = 0.38
-_HAIR_ROUGHNESS: Final = 0.7
-_OCCLUSION: Final = {"mouth": 0.45, "tongue": 0.6, "teeth_upper": 0.8, "teeth_lower": 0.75}
 
 
 @dataclass(frozen=True)
 class BakedTextures:
-    """Textures of one head.
+    """Textures of one head, in its atlas.
 
     Attributes:
-        albedo: `(size, size, 4)` uint8 sRGB; the fourth channel is the coverage of the lashes.
-        orm: `(size / 2, size / 2, 3)` uint8 linear: occlusion, roughness, metallic; priors by
-            region, not measured.
-        provenance: `(size, size)` uint8: 255 seen in a picture, 0 filled in.
+        albedo: `(size, size, 4)` uint8 sRGB without light; the fourth channel is the coverage of
+            the lashes.
+        orm: `(size / 2, size / 2, 3)` uint8 linear: occlusion measured on the resting head,
+            roughness by region, metalness zero.
+        normal: `(size / 2, size / 2, 3)` uint8 tangent-space normals, +Y up, derived from the
+            albedo.
+        thickness: uint8 linear, at most 512 texels wide, 255 is 40 mm.
+        provenance: `(size, size)` uint8, one of `Provenance` for each texel.
+        metrics: What was measured on the way, flat, with units in the names.
     """
 
     albedo: NDArray[np.uint8]
     orm: NDArray[np.uint8]
+    normal: NDArray[np.uint8]
+    thickness: NDArray[np.uint8]
     provenance: NDArray[np.uint8]
+    metrics: Mapping[str, float | int | str | bool]
+
+    def textures(self) -> dict[str, NDArray[np.uint8]]:
+        """Return the pictures by the names that they have in a package."""
+        names = ("albedo", "orm", "normal", "thickness", "provenance")
+        return {name: getattr(self, name) for name in names}
 
 
 def bake_textures(
@@ -80,6 +91,8 @@ def bake_textures(
     seen = merge_views(skin, views)
     albedo = paint_hair(fill_skin(skin, seen), skin, seen, head, (images, fits))
     lips = _mean_lips(skin, albedo)
+    labels = provenance(skin, seen)
+    metrics = {"texture_seen_share": seen_share(skin, labels)}
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[skin.index] = 1.0
     alpha = np.ones((size, size), np.float32)
@@ -91,10 +104,15 @@ def bake_textures(
     # Gutters continue the islands, so that filtering and mip levels do not bleed.
     albedo = push_pull(albedo, covered)
     rgba = np.dstack([np.clip(albedo, 0, 1), alpha])
+    everything = Texels.of(head.topology, size // 2, PART_NAMES)
+    half = Texels.of(head.topology, size // 2, ("skin",))
     return BakedTextures(
         np.round(255 * rgba).astype(np.uint8),
-        _orm(head.topology, size // 2),
-        np.round(255 * np.clip(seen.weight, 0, 1)).astype(np.uint8),
+        occlusion_roughness(head, albedo, size // 2),
+        relief_normals(albedo, half, everything, size // 2),
+        thickness_map(head, min(size, _THICKNESS_SIZE)),
+        labels,
+        metrics,
     )
 
 
@@ -126,20 +144,3 @@ def _painted_parts(
 def _mean_lips(skin: Texels, albedo: NDArray[np.float32]) -> NDArray[np.float32]:
     inner = skin.mask("lips") > 0.9
     return np.median(albedo.reshape(-1, 3)[skin.index[inner]], axis=0).astype(np.float32)
-
-
-def _orm(topology: Topology, size: int) -> NDArray[np.uint8]:
-    """Lay out priors by region."""
-    picture = np.zeros((size, size, 3), np.float32)
-    covered = np.zeros((size, size), np.float32)
-    for part, roughness in _ROUGHNESS.items():
-        texels = Texels.of(topology, size, (part,))
-        rough = np.full(len(texels.index), roughness, np.float32)
-        if part == "skin":
-            rough += (_LIP_ROUGHNESS - roughness) * texels.mask("lips")
-            rough += (_HAIR_ROUGHNESS - roughness) * texels.mask("hair")
-        occlusion = np.full(len(rough), _OCCLUSION.get(part, 1.0), np.float32)
-        values = np.stack([occlusion, rough, np.zeros_like(rough)], axis=1)
-        picture.reshape(-1, 3)[texels.index] = values
-        covered.ravel()[texels.index] = 1.0
-    return np.round(255 * np.clip(push_pull(picture, covered), 0, 1)).astype(np.uint8)

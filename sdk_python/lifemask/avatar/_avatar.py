@@ -35,6 +35,8 @@ HEAD_PATH: Final = "head.npz"
 PREVIEW_PATH: Final = "preview.png"
 GLB_PATH: Final = "avatar.glb"
 TEXTURES: Final = ("textures/", ".png")
+DERIVED_TEXTURES: Final = frozenset({"normal", "orm", "thickness", "provenance"})
+"""What the builder computed from the albedo, the geometry and the pictures."""
 MODELS: Final = ("models/", ".onnx")
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,60}")
@@ -50,7 +52,8 @@ class Avatar:
         textures: `(height, width, 3 or 4)` uint8 by name, in the head atlas, origin top left.
             `albedo` is sRGB (a fourth channel is the coverage of the lashes), `normal` is a
             tangent-space map with +Y up, `orm` is occlusion, roughness, metallic. Others may
-            be grey, `(height, width)`.
+            be grey, `(height, width)`: `thickness` (255 is 40 mm) and `provenance`
+            (`lifemask.appearance.Provenance`).
         manifest: Where the avatar comes from. `name` and `head_asset` in it always are those of
             this avatar, and `files` are those of the package that it was loaded from.
         models: ONNX files by name, e.g. `"blendshape_regression"`.
@@ -95,10 +98,11 @@ class Avatar:
         """
         files = self._source_files()
         derived = self._derived_files(glb)
+        maps = {_path(TEXTURES, name) for name in DERIVED_TEXTURES}
         manifest = replace(
             self.manifest,
             files=tuple(
-                _entry(path, data, "derived" if path in derived else "source")
+                _entry(path, data, "derived" if path in {*derived, *maps} else "source")
                 for path, data in sorted((files | derived).items())
             ),
         )

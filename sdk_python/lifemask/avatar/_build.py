@@ -83,7 +83,7 @@ def build(
     head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
     baked = _bake(head, evidence, texture_size, progress)
     head = fit_blinks(scale_to_pupil_distance(head, pupil_distance))
-    textures = {"albedo": baked.albedo, "orm": baked.orm}
+    textures = baked.textures()
     progress("draw the preview", 0.0)
     picture = preview(head, textures)
     progress("draw the preview", 1.0)
@@ -182,5 +182,5 @@ def _metrics(evidence: Evidence, baked: BakedTextures) -> dict[str, float | int 
         "texture_pictures": len(evidence.images),
         "landmark_error_interocular_median": round(float(np.median(errors)), 5),
         "focal_length_px": round(float(evidence.fits[0].camera.focal), 1),
-        "texture_seen_share": round(float((baked.provenance > 127).mean()), 4),
+        **baked.metrics,
     }

@@ -11,6 +11,7 @@ from lifemask.geometry._camera import (
 )
 from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
+from lifemask.geometry._openness import sky_visibility
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
 from lifemask.geometry._surface import vertex_normals
 from lifemask.geometry._video import (
@@ -42,6 +43,7 @@ __all__ = [
     "rasterize",
     "read_image",
     "resize_image",
+    "sky_visibility",
     "srgb_to_linear",
     "vertex_normals",
     "visible_vertices",

@@ -23,6 +23,8 @@ SAME_SURFACE = np.float32(0.005)
 """Samples of one pixel whose depths differ by less than this share are shaded once."""
 SMOOTHEST = np.float32(0.08)
 """Roughness below which a highlight is smaller than a pixel and flickers."""
+SKIN = 0
+"""Number of the part `skin`, the first of `PART_NAMES`."""
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
@@ -201,11 +203,17 @@ def bend_normals(
 
 @numba.njit(cache=True, nogil=True)
 def apply_materials(mesh: Mesh, fragments: Fragments, orm: NDArray[np.float32], count: int) -> None:
-    """Set the roughness, by part or from the texture, and darken what the texture occludes."""
+    """Set the roughness, by part or from the texture, and darken what the texture occludes.
+
+    On the skin the darker one counts: texture and renderer measure the same resting head.
+    """
     textured = mesh.orm.texels.shape[0] > 0
     for n in range(count):
         if textured:
-            fragments.open_sky[n] *= orm[n, 0]
+            if fragments.part[n] == SKIN:
+                fragments.open_sky[n] = min(fragments.open_sky[n], orm[n, 0])
+            else:
+                fragments.open_sky[n] *= orm[n, 0]
             fragments.roughness[n] = max(orm[n, 1], SMOOTHEST)
         else:
             fragments.roughness[n] = mesh.materials.roughness[fragments.part[n]]

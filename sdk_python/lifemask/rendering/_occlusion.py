@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifemask.geometry import Camera, rasterize, visible_vertices
+from lifemask.geometry import sky_visibility
 from lifemask.heads import JOINT_NAMES, PART_NAMES
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from lifemask.heads import Head
 
-DIRECTIONS = 48
-_DISTANCE = 10.0
-_SIZE = 192
 _LID_THICKNESS = 0.002
 _LID_SHADOWS = ((0.6, 0.0045), (0.35, 0.0025))
 """Of the upper and the lower lid: how dark its shadow is, and how far it reaches (m)."""
@@ -27,10 +24,8 @@ _WIDE_OPEN = 0.02
 """Metres between the lips that let all the light in."""
 
 
-def sky_visibility(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the cosine-weighted share of directions from which each vertex can be seen.
-
-    The resting head is drawn from far away along directions that cover the sphere evenly.
+def resting_sky(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much of the sky each vertex of the resting head sees.
 
     Args:
         head: Whose neutral face is measured.
@@ -39,20 +34,9 @@ def sky_visibility(head: Head, normals: NDArray[np.float32]) -> NDArray[np.float
     Returns:
         `(n_vertices,)` float32 in [0, 1]; lashes and eyes are left open.
     """
-    points = head.neutral.astype(np.float64)
-    points = points - points.mean(axis=0)
-    reach = np.linalg.norm(points, axis=1).max()
-    camera = Camera(_SIZE, _SIZE, 0.48 * _SIZE * (_DISTANCE - reach) / reach)
-    solid = head.topology.faces[: head.topology.parts["lashes"].faces.start]
-    seen, total = np.zeros(len(points)), np.full(len(points), 1e-9)
-    for direction in _sphere(DIRECTIONS):
-        cosine = np.clip(normals @ direction, 0, None)
-        view = points @ _looking_from(direction).T - [0, 0, _DISTANCE]
-        pixels, depth = camera.project(view), -view[:, 2]
-        raster = rasterize(pixels, depth, solid, _SIZE, _SIZE)
-        seen += cosine * visible_vertices(raster, pixels, depth, tolerance=0.003)
-        total += cosine
-    open_sky = _smooth(np.clip(seen / total, 0, 1), head)
+    faces = head.topology.faces
+    solid = faces[: head.topology.parts["lashes"].faces.start]
+    open_sky = sky_visibility(head.neutral, normals, solid)
     for name in ("lashes", "eye_left", "eye_right"):
         open_sky[head.topology.parts[name].vertices] = 1.0
     return open_sky.astype(np.float32)
@@ -126,30 +110,3 @@ class MouthShadow:
             reach = np.clip(1.0 - depth / _DARKENING_DEPTH, 0.0, 1.0)
             result[self._inner] = 0.03 + 0.85 * reach * reach * np.clip(gap, 0.1, 1.0)
         return result
-
-
-def _sphere(count: int) -> NDArray[np.float64]:
-    """Return evenly spread unit vectors `(count, 3)` on a golden spiral."""
-    index = np.arange(count) + 0.5
-    y = 1 - 2 * index / count
-    angle = np.pi * (1 + 5**0.5) * index
-    radius = np.sqrt(1 - y * y)
-    return np.stack([radius * np.cos(angle), y, radius * np.sin(angle)], axis=1)
-
-
-def _looking_from(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rotation `(3, 3)` into a camera that looks against a direction."""
-    side = np.cross([0.0, 1.0, 0.0], direction)
-    side = side / max(np.linalg.norm(side), 1e-9)
-    return np.stack([side, np.cross(direction, side), direction])
-
-
-def _smooth(values: NDArray[np.float64], head: Head, rounds: int = 2) -> NDArray[np.float64]:
-    """Average over the neighbours, to hide that few directions were tried."""
-    faces = head.topology.faces
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    count = np.bincount(edges[:, 0], minlength=len(values)) + 1.0
-    for _ in range(rounds):
-        total = np.bincount(edges[:, 0], values[edges[:, 1]], minlength=len(values))
-        values = (values + total) / count
-    return values

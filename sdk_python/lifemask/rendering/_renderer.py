@@ -12,7 +12,7 @@ from lifemask.rendering._encoding import decode_table, encode_table
 from lifemask.rendering._framing import after, frame_head, pose_vertices
 from lifemask.rendering._light import STUDIO_LIGHT, Light, lamp_arrays
 from lifemask.rendering._mesh import make_mesh
-from lifemask.rendering._occlusion import LidShadow, MouthShadow, sky_visibility
+from lifemask.rendering._occlusion import LidShadow, MouthShadow, resting_sky
 from lifemask.rendering._refinement import Refinement
 from lifemask.rendering._scene import (
     Buffers,
@@ -68,7 +68,7 @@ class Renderer:
         self._samples = supersampling
         self._refinement = Refinement(head.topology) if refine else None
         self._mesh = make_mesh(head, textures, neck_fade, self._refinement)
-        self._open_sky = sky_visibility(head, _normals(head.neutral, head.topology.faces))
+        self._open_sky = resting_sky(head, _normals(head.neutral, head.topology.faces))
         self._mouth = MouthShadow(head)
         self._lids = (LidShadow(head, "left"), LidShadow(head, "right"))
         self._buffers: Buffers | None = None

@@ -1,0 +1,57 @@
+"""Compiled loops over texels; imported on first use, because numba is slow to import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@numba.njit(cache=True, nogil=True)
+def spread_values(
+    values: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    face: NDArray[np.int32],
+    barycentric: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Interpolate vertex values `(n_vertices, k)` to texels `(n, k)`, in place of `out`."""
+    for n in range(face.shape[0]):
+        i, j, k = faces[face[n], 0], faces[face[n], 1], faces[face[n], 2]
+        a, b, c = barycentric[n, 0], barycentric[n, 1], barycentric[n, 2]
+        for d in range(values.shape[1]):
+            out[n, d] = a * values[i, d] + b * values[j, d] + c * values[k, d]
+
+
+@numba.njit(cache=True, nogil=True)
+def inner_balls(
+    points: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    others: NDArray[np.float32],
+    other_normals: NDArray[np.float32],
+    own_sheet: float,
+    radius: NDArray[np.float32],
+) -> None:
+    """Shrink the radius `(n,)` of the ball inside each point until it holds none of the others.
+
+    Others whose normal is within the cosine `own_sheet` of the point's are its neighbours.
+    """
+    for n in range(points.shape[0]):
+        for m in range(others.shape[0]):
+            x, y = points[n, 0] - others[m, 0], points[n, 1] - others[m, 1]
+            z = points[n, 2] - others[m, 2]
+            along = x * normals[n, 0] + y * normals[n, 1] + z * normals[n, 2]
+            square = x * x + y * y + z * z
+            if along <= 1e-5 or square >= 2.0 * along * radius[n]:
+                continue
+            alike = (
+                normals[n, 0] * other_normals[m, 0]
+                + normals[n, 1] * other_normals[m, 1]
+                + normals[n, 2] * other_normals[m, 2]
+            )
+            if alike < own_sheet:
+                radius[n] = square / (2.0 * along)
