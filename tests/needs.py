@@ -55,6 +55,12 @@ def shared() -> Path | None:
     return SHARED if (SHARED / "data").is_dir() else None
 
 
+def ict() -> Path | None:
+    """Return the file of ICT-FaceKit."""
+    path = SHARED / "models" / "ict_facekit_light.npz"
+    return path if path.is_file() else None
+
+
 @functools.cache
 def landmarker() -> Path | None:
     """Return the landmarker's model if it and the native libraries it needs are there."""
@@ -79,6 +85,7 @@ def torch() -> Path | None:
 TOOL_FINDERS: dict[str, Callable[[], Path | None]] = {
     "bpy": blender_python,
     "gltf-validator": lambda: node_package("gltf-validator"),
+    "ict": ict,
     "landmarker": landmarker,
     "node": node,
     "shared": shared,
@@ -95,6 +102,8 @@ def require(name: str) -> Path:
     """
     found = TOOL_FINDERS[name]()
     if found is None:
-        hint = "no ../shared beside the checkout" if name == "shared" else f"try {PROVISION}"
+        hint = (
+            "no ../shared beside the checkout" if name in ("ict", "shared") else f"try {PROVISION}"
+        )
         pytest.skip(f"needs {name}; {hint}")
     return found

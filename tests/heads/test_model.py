@@ -278,7 +278,7 @@ def write(path: Path, content: dict[str, np.ndarray]) -> Path:
 
 
 def test_loads_from_a_path(tmp_path, model):
-    found = load_head_model(write(tmp_path / "mine.npz", arrays()))
+    found = load_head_model(path=write(tmp_path / "mine.npz", arrays()))
     np.testing.assert_array_equal(found.neutral, model.neutral)
     assert found.topology.asset_sha256 != model.topology.asset_sha256
     assert load_head_model() is load_head_model()
@@ -289,7 +289,7 @@ def test_missing_array_is_refused(tmp_path, missing):
     content = arrays()
     del content[missing]
     with pytest.raises(PackageError, match="head asset") as caught:
-        load_head_model(write(tmp_path / "head.npz", content))
+        load_head_model(path=write(tmp_path / "head.npz", content))
     assert caught.value.hint
 
 
@@ -365,7 +365,7 @@ def test_damaged_content_is_refused(tmp_path, change):
     content = arrays()
     change(content)
     with pytest.raises(PackageError, match="head asset"):
-        load_head_model(write(tmp_path / "head.npz", content))
+        load_head_model(path=write(tmp_path / "head.npz", content))
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_damaged_file_is_refused(tmp_path, data):
     path = tmp_path / "head.npz"
     path.write_bytes(data)
     with pytest.raises(PackageError, match="head asset"):
-        load_head_model(path)
+        load_head_model(path=path)
 
 
 def test_flipped_bytes_are_refused(tmp_path):
@@ -393,16 +393,16 @@ def test_flipped_bytes_are_refused(tmp_path):
     path = tmp_path / "head.npz"
     path.write_bytes(bytes(data))
     with pytest.raises(PackageError, match="head asset"):
-        load_head_model(path)
+        load_head_model(path=path)
 
 
 def test_pickles_are_never_read(tmp_path):
     content = arrays() | {"meta": np.array([{"a": 1}], dtype=object)}
     write(tmp_path / "head.npz", content)
     with pytest.raises(PackageError, match="head asset"):
-        load_head_model(tmp_path / "head.npz")
+        load_head_model(path=tmp_path / "head.npz")
 
 
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(PackageError, match="head asset"):
-        load_head_model(tmp_path / "nothing.npz")
+        load_head_model(path=tmp_path / "nothing.npz")

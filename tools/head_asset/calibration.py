@@ -25,6 +25,8 @@ from scipy.spatial import cKDTree
 from lifemask.tracking import FACE_POINTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from lifemask.heads import HeadModel, LandmarkModel
@@ -66,6 +68,9 @@ def embed_face(
     vertices: NDArray[np.float64],
     jaw_open: NDArray[np.float64],
     faces: NDArray[np.integer],
+    *,
+    lip_drop: float = _LIP_DROP,
+    neighbours: int = _NEIGHBOURS,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the closest skin face `(468,)` and barycentric coordinates `(468, 3)`.
 
@@ -76,16 +81,18 @@ def embed_face(
         vertices: `(n_vertices, 3)` m, the mean head.
         jaw_open: `(n_vertices, 3)` m, the shape that parts the lips.
         faces: `(n_faces, 3)` skin only.
+        lip_drop: Movement in y, metres, under `jaw_open` that parts the lips from each other.
+        neighbours: Faces near a point that are tried; more of them on a finer mesh.
     """
-    near = cKDTree(vertices[faces].mean(axis=1)).query(points, k=_NEIGHBOURS)[1]
+    near = cKDTree(vertices[faces].mean(axis=1)).query(points, k=neighbours)[1]
     drop = jaw_open[faces, 1].mean(axis=1)
-    allowed = np.ones((len(points), _NEIGHBOURS), bool)
-    allowed[list(UPPER_LIP)] = drop[near[list(UPPER_LIP)]] > _LIP_DROP
-    allowed[list(LOWER_LIP)] = drop[near[list(LOWER_LIP)]] < _LIP_DROP
+    allowed = np.ones((len(points), neighbours), bool)
+    allowed[list(UPPER_LIP)] = drop[near[list(UPPER_LIP)]] > lip_drop
+    allowed[list(LOWER_LIP)] = drop[near[list(LOWER_LIP)]] < lip_drop
     chosen = np.zeros(len(points), np.int64)
     weights = np.zeros((len(points), 3))
     for row, point in enumerate(points):
-        candidates = near[row][allowed[row]]
+        candidates = near[row][allowed[row]] if allowed[row].any() else near[row]
         distance, barycentric = _closest(point, vertices[faces[candidates]])
         best = int(np.argmin(distance))
         chosen[row], weights[row] = candidates[best], barycentric[best]
@@ -110,8 +117,21 @@ def _closest(
     return np.linalg.norm(reached - point, axis=1), weights
 
 
-def calibrate(model: HeadModel, pictures: list[FaceLandmarks]) -> NDArray[np.float64]:
-    """Return `(468, 3)` m: the landmarks moved on the mean head until fits have no bias."""
+def calibrate(
+    model: HeadModel,
+    pictures: list[FaceLandmarks],
+    *,
+    lip_drop: float = _LIP_DROP,
+    neighbours: int = _NEIGHBOURS,
+) -> NDArray[np.float64]:
+    """Return `(468, 3)` m: the landmarks moved on the mean head until fits have no bias.
+
+    Args:
+        model: With a first embedding.
+        pictures: Of people who show little expression.
+        lip_drop: As for `embed_face`.
+        neighbours: As for `embed_face`.
+    """
     from lifemask.heads import COEFFICIENT_INDEX
 
     skin = model.topology.faces[model.topology.parts["skin"].faces]
@@ -119,7 +139,9 @@ def calibrate(model: HeadModel, pictures: list[FaceLandmarks]) -> NDArray[np.flo
     neutral = model.neutral.astype(np.float64)
     points = _symmetric(_without_strays(model.landmark_model().neutral[:FACE_POINTS]))
     for number in range(_ROUNDS):
-        chosen, weights = embed_face(points, neutral, jaw, skin)
+        chosen, weights = embed_face(
+            points, neutral, jaw, skin, lip_drop=lip_drop, neighbours=neighbours
+        )
         restricted = _restricted(model, skin[chosen], weights)
         error, shift = _left_over(restricted, pictures)
         print(
@@ -127,7 +149,9 @@ def calibrate(model: HeadModel, pictures: list[FaceLandmarks]) -> NDArray[np.flo
             f"bias {1000 * np.linalg.norm(shift, axis=1).mean():.2f} mm"
         )
         points = _symmetric(restricted.neutral[:FACE_POINTS] + _STEP * shift)
-    chosen, weights = embed_face(points, neutral, jaw, skin)
+    chosen, weights = embed_face(
+        points, neutral, jaw, skin, lip_drop=lip_drop, neighbours=neighbours
+    )
     return np.einsum("lk,lkd->ld", weights, neutral[skin[chosen]])
 
 
@@ -192,7 +216,7 @@ def _symmetric(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.5 * (points + points[MIRRORED[:FACE_POINTS]] * (-1.0, 1.0, 1.0))
 
 
-def _sample(wheel: Path) -> list[FaceLandmarks]:
+def sample(wheel: Path, seeds: Iterable[int] = _SEEDS) -> list[FaceLandmarks]:
     """Return landmarks of sampled faces that show little expression."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from demo_portrait import Generator
@@ -200,7 +224,7 @@ def _sample(wheel: Path) -> list[FaceLandmarks]:
 
     generator, chosen = Generator(wheel), []
     with FaceLandmarker() as landmarker:
-        for seed in _SEEDS:
+        for seed in seeds:
             if seed == _DEMO_SEED:
                 continue
             faces = landmarker.detect(generator.sample(seed, _TRUNCATION))
@@ -222,7 +246,7 @@ def main() -> None:
     parser.add_argument("wheel", type=Path, help="random_face-2021.7.21.1-py3-none-any.whl")
     parser.add_argument("-o", "--output", type=Path, default=CALIBRATED_PATH)
     arguments = parser.parse_args()
-    pictures = _sample(arguments.wheel)
+    pictures = sample(arguments.wheel)
     print(f"{len(pictures)} faces")
     points = calibrate(load_head_model(), pictures)
     with arguments.output.open("w", encoding="utf-8", newline="") as file:

@@ -2,7 +2,7 @@
 
 from lifemask.heads._eyes import IRIS_ANGLE, PUPIL_ANGLE
 from lifemask.heads._head import PART_NAMES, Head, Part, Topology, gaze_matrix
-from lifemask.heads._model import IRIS_FIRST, HeadModel, LandmarkModel, load_head_model
+from lifemask.heads._model import HEAD_KINDS, IRIS_FIRST, HeadModel, LandmarkModel, load_head_model
 from lifemask.heads._names import (
     COEFFICIENT_COUNT,
     COEFFICIENT_INDEX,
@@ -17,6 +17,7 @@ __all__ = [
     "COEFFICIENT_COUNT",
     "COEFFICIENT_INDEX",
     "COEFFICIENT_NAMES",
+    "HEAD_KINDS",
     "IRIS_ANGLE",
     "IRIS_FIRST",
     "JOINT_NAMES",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifemask._errors import PackageError
+from lifemask._errors import InputError, PackageError
 from lifemask.heads._head import PART_NAMES, Head, Part, Topology
 from lifemask.heads._names import COEFFICIENT_COUNT, JOINT_NAMES
 from lifemask.heads._subdivision import Subdivision
@@ -25,6 +25,10 @@ _LANDMARKS = 478
 
 IRIS_FIRST = 468
 """First iris landmark: five on the subject's right eye, then five on the left one."""
+
+
+HEAD_KINDS = ("default", "ict")
+"""Head models that `load_head_model` knows."""
 
 
 @dataclass(frozen=True)
@@ -146,16 +150,36 @@ class HeadModel:
         return weights
 
 
-def load_head_model(path: str | Path | None = None) -> HeadModel:
-    """Load the head asset that ships with lifemask, or one from a path.
+def load_head_model(kind: str = "default", path: str | Path | None = None) -> HeadModel:
+    """Load the head asset that ships with lifemask, or another head model from the user's file.
 
     Args:
-        path: An array file written by `tools/head_asset/build.py`. Without it the shipped asset
-            is loaded once and shared.
+        kind: `"default"`, or `"ict"` for ICT-FaceKit.
+        path: For `"default"` an array file written by `tools/head_asset/build.py`; without it the
+            shipped asset is loaded once and shared. Other models are not shipped, and need the
+            path of the user's own file (docs/heads.md).
 
     Raises:
-        PackageError: The file is not there, or is not a head asset.
+        InputError: There is no such kind, it needs a path, or the file is not of that kind.
+        PackageError: The default head asset is not there, or is damaged.
     """
+    if kind not in HEAD_KINDS:
+        raise InputError(
+            f"there is no head model '{kind}'", hint=f"Choose one of {', '.join(HEAD_KINDS)}."
+        )
+    if kind == "default":
+        return _default_model(path)
+    if path is None:
+        raise InputError(
+            f"the head model '{kind}' is not part of lifemask",
+            hint="Say where your own copy of it lies; docs/heads.md says where to get it.",
+        )
+    from lifemask.heads._ict import load_ict
+
+    return load_ict(Path(path))
+
+
+def _default_model(path: str | Path | None) -> HeadModel:
     if path is None:
         return _shipped_model()
     try:

@@ -1,0 +1,1 @@
+"""Tools for head models from users' own files."""
