@@ -20,6 +20,13 @@ def receive(address: str, subject: str = "", **options):
         return list(stream), stream
 
 
+def added_delays(received, times: np.ndarray) -> np.ndarray:
+    """Seconds by which the schedule slipped between neighbours; a busy machine skips and slips."""
+    captured = np.array([one.frame.capture_time_nanos for one in received]) / 1e9
+    places = np.array([one.sequence for one in received]) - 1
+    return np.diff(captured) - np.diff(times[places])
+
+
 def test_frames_arrive_as_the_source_gave_them():
     frames = random_frames(90)
     with ServerThread([ListSource(frames, name="ada")]) as server:
@@ -69,12 +76,11 @@ def test_recorded_frames_come_at_their_own_rate():
     with ServerThread([ListSource(frames, rate_hz=25.0)]) as server:
         before = time.time_ns()
         received, _ = receive(server.address, credits=8)
-    captured = np.array([one.frame.capture_time_nanos for one in received])
-    assert captured[0] >= before
-    assert np.mean(np.abs(np.diff(captured) / 1e9 - 0.04) < 0.002) > 0.8
-    assert (captured[-1] - captured[0]) / 1e9 == pytest.approx(39 / 25, abs=0.3)
-    assert np.median(ages(received)) < 0.02
-    assert ages(received).min() >= 0
+    assert received[0].frame.capture_time_nanos >= before
+    delays = added_delays(received, np.arange(40) / 25.0)
+    assert delays.min() > -0.002, "frames must not be rushed"
+    assert np.mean(delays < 0.002) > 0.7
+    assert 0 <= ages(received).min() < 0.02
 
 
 def test_variable_distances_are_kept():
@@ -86,9 +92,9 @@ def test_variable_distances_are_kept():
     ]
     with ServerThread([ListSource(frames, rate_hz=20.0)]) as server:
         received, _ = receive(server.address, credits=8)
-    captured = np.array([one.frame.capture_time_nanos for one in received]) / 1e9
-    np.testing.assert_allclose(captured - captured[0], times, atol=0.1)
-    assert np.corrcoef(np.diff(captured), np.diff(times))[0, 1] > 0.9
+    delays = added_delays(received, times)
+    assert delays.min() > -0.002, "frames must not be rushed"
+    assert np.mean(delays < 0.002) > 0.5
 
 
 def test_repeated_source_goes_on_with_growing_times():
