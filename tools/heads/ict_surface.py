@@ -60,7 +60,9 @@ def main() -> None:
         np.savez_compressed(arguments.output, **_placeholder(arguments.model))
     model = load_head_model("ict", arguments.model)
     points, opened = sighted(model)
-    arrays = embedding(model, points, opened)
+    with np.load(arguments.output) as archive:
+        masks = {name: archive[name] for name in archive.files if name.startswith("mask_")}
+    arrays = embedding(model, points, opened) | masks
     if arguments.faces is not None:
         np.savez_compressed(arguments.output, **arrays)
         model = load_head_model("ict", arguments.model)

@@ -9,6 +9,7 @@ from lifemask.geometry._camera import (
     matrix_quaternion,
     quaternion_matrix,
 )
+from lifemask.geometry._closest import ClosestPoints, SurfacePoints
 from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._openness import sky_visibility
@@ -26,8 +27,10 @@ from lifemask.geometry._video import (
 __all__ = [
     "NEAR",
     "Camera",
+    "ClosestPoints",
     "Pose",
     "Raster",
+    "SurfacePoints",
     "TruncatedVideoWarning",
     "VideoFrame",
     "VideoReader",

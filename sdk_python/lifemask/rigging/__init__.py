@@ -17,6 +17,7 @@ from lifemask.rigging._scale import (
     PUPIL_DISTANCES,
     scale_to_pupil_distance,
 )
+from lifemask.rigging._topology_map import TopologyMap, topology_map
 
 __all__ = [
     "MEAN_PUPIL_DISTANCE",
@@ -27,6 +28,7 @@ __all__ = [
     "BlendshapeRegressor",
     "LandmarkNormalizer",
     "OnnxViolation",
+    "TopologyMap",
     "align_to_landmarks",
     "check_onnx",
     "fit_blinks",
@@ -34,4 +36,5 @@ __all__ = [
     "normalize_landmarks",
     "regression_model_bytes",
     "scale_to_pupil_distance",
+    "topology_map",
 ]
