@@ -97,8 +97,13 @@ class Texels:
 
     @cached_property
     def _mirrored_positions(self) -> NDArray[np.float32]:
-        uv = self.topology.uv[mirrored_corners(self.topology)[self.face]] * self.size
-        return np.einsum("nk,nkd->nd", self.barycentric, uv.astype(np.float32))
+        from lifemask.appearance._atlas_kernels import spread_values
+
+        uv = np.ascontiguousarray(self.topology.uv, np.float32) * np.float32(self.size)
+        places = np.empty((len(self.index), 2), np.float32)
+        corners = mirrored_corners(self.topology)
+        spread_values(uv, corners, self.face, self.barycentric, places)
+        return places
 
 
 def mirrored_corners(topology: Topology) -> NDArray[np.int32]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numba
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -55,3 +55,26 @@ def inner_balls(
             )
             if alike < own_sheet:
                 radius[n] = square / (2.0 * along)
+
+
+@numba.njit(cache=True, nogil=True)
+def cheapest_path(error: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the column in each row of the cheapest connected path from first to last row."""
+    length, width = error.shape
+    total = error.copy()
+    for row in range(1, length):
+        for column in range(width):
+            best = total[row - 1, column]
+            if column > 0:
+                best = min(best, total[row - 1, column - 1])
+            if column + 1 < width:
+                best = min(best, total[row - 1, column + 1])
+            total[row, column] += best
+    path = np.empty(length, np.int64)
+    path[length - 1] = np.argmin(total[length - 1])
+    for row in range(length - 2, -1, -1):
+        path[row] = path[row + 1]
+        for column in range(max(path[row + 1] - 1, 0), min(path[row + 1] + 2, width)):
+            if total[row, column] < total[row, path[row]]:
+                path[row] = column
+    return path

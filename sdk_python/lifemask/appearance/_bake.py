@@ -11,11 +11,10 @@ from lifemask.appearance._atlas import Texels
 from lifemask.appearance._eyes import iris_and_sclera, paint_eye, paint_lashes
 from lifemask.appearance._hair import paint_hair
 from lifemask.appearance._mouth import paint_cavity, paint_teeth, paint_tongue
-from lifemask.appearance._projection import project_picture
-from lifemask.appearance._provenance import provenance, seen_share
+from lifemask.appearance._provenance import seen_share
 from lifemask.appearance._pyramid import push_pull
 from lifemask.appearance._relief import relief_normals
-from lifemask.appearance._skin import fill_skin, merge_views
+from lifemask.appearance._skin_maps import default_groups, skin_maps
 from lifemask.appearance._surface_maps import occlusion_roughness, thickness_map
 from lifemask.heads import PART_NAMES
 
@@ -68,18 +67,26 @@ def bake_textures(
     fits: Sequence[PhotoFit],
     *,
     size: int = ATLAS_SIZE,
+    groups: Sequence[int] | None = None,
+    delight: bool = True,
 ) -> BakedTextures:
     """Project pictures into the head atlas and fill in what they do not show.
 
-    Light is estimated per picture with order-2 spherical harmonics and mostly divided out; views
-    merge by visibility and viewing angle; unseen skin comes from the other side or continues
-    smoothly; hair, eyes, lashes and the inside of the mouth are painted in the person's colours.
+    Views are moved onto each other by optical flow in the atlas; exposure, white balance and an
+    order-2 light are solved jointly and divided out; a robust merge by visibility and viewing
+    angle follows; unseen skin comes from the other side, or continues with detail quilted from
+    cheeks and forehead; hair, eyes, lashes and the inside of the mouth are painted in the
+    person's colours.
 
     Args:
         head: Of the person.
         images: `(h, w, 3)` uint8 sRGB, one per fit.
         fits: Pose, camera, expression and gaze of each picture.
         size: Width and height of the albedo, texels.
+        groups: A number for each picture; those that share one were taken under one light that
+            stood still. When left out, pictures of the same camera are taken for frames of a
+            clip.
+        delight: Whether to take the light out of the colours; without, only for comparison.
 
     Raises:
         ValueError: No picture, or a different number of pictures and fits.
@@ -87,12 +94,9 @@ def bake_textures(
     if not images or len(images) != len(fits):
         raise ValueError(f"{len(images)} images and {len(fits)} fits")
     skin = Texels.of(head.topology, size, ("skin",))
-    views = [project_picture(i, f, head, skin) for i, f in zip(images, fits, strict=True)]
-    seen = merge_views(skin, views)
-    albedo = paint_hair(fill_skin(skin, seen), skin, seen, head, (images, fits))
+    maps = skin_maps(head, images, fits, skin, groups or default_groups(fits), delight=delight)
+    albedo = paint_hair(maps.colour, skin, maps.seen, head, (images, fits))
     lips = _mean_lips(skin, albedo)
-    labels = provenance(skin, seen)
-    metrics = {"texture_seen_share": seen_share(skin, labels)}
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[skin.index] = 1.0
     alpha = np.ones((size, size), np.float32)
@@ -111,8 +115,8 @@ def bake_textures(
         occlusion_roughness(head, albedo, size // 2),
         relief_normals(albedo, half, everything, size // 2),
         thickness_map(head, min(size, _THICKNESS_SIZE)),
-        labels,
-        metrics,
+        maps.labels,
+        {**maps.metrics, "texture_seen_share": seen_share(skin, maps.labels)},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from lifemask.heads import COEFFICIENT_INDEX
 from lifemask.tracking import FACE_OVAL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lifemask.appearance._atlas import Texels
@@ -38,6 +40,7 @@ class View:
     """Texels as one picture shows them.
 
     Attributes:
+        pixels: `(n, 2)` float32, where in the picture each texel is.
         colours: `(n, 3)` float32 sRGB in [0, 1].
         trust: `(n,)` float32 in [0, 1]: seen, squarely, away from edges.
         facing: `(n,)` float32, cosine of the viewing angle, -1 where hidden.
@@ -46,6 +49,7 @@ class View:
             seen belongs to the face.
     """
 
+    pixels: NDArray[np.float32]
     colours: NDArray[np.float32]
     trust: NDArray[np.float32]
     facing: NDArray[np.float32]
@@ -78,12 +82,38 @@ def project_picture(image: NDArray[np.uint8], fit: PhotoFit, head: Head, texels:
     trust *= texels.spread(_resolution(fit, head, at))
     core = sample_bilinear(_core_picture(fit)[..., None], pixels)[:, 0] * visible
     return View(
+        pixels.astype(np.float32),
         sample_bilinear(image, pixels) / np.float32(255.0),
         trust.astype(np.float32),
         np.where(visible, facing, -1.0).astype(np.float32),
         normals,
         core.astype(np.float32),
     )
+
+
+def recolour(view: View, image: NDArray[np.uint8]) -> View:
+    """Return the view with the colours that its pixels have in a picture."""
+    return replace(view, colours=sample_bilinear(image, view.pixels) / np.float32(255.0))
+
+
+def pixels_per_texel(head: Head, fits: Sequence[PhotoFit], size: int) -> float:
+    """Return how many pixels of the best picture lie along a texel, median over the face.
+
+    Args:
+        head: Of the person.
+        fits: Of the pictures.
+        size: Of the atlas, texels.
+    """
+    topology = head.topology
+    skin = topology.faces[topology.parts["skin"].faces]
+    corners = topology.faces_uv[topology.parts["skin"].faces]
+    face = topology.masks["face"][skin].min(axis=1) > 0.9
+    texels = _areas(topology.uv * size, corners[face])
+    best = np.zeros(len(texels))
+    for fit in fits:
+        at = fit.pose.apply(head.vertices(fit.coefficients).astype(np.float32))
+        np.maximum(best, _areas(fit.camera.project(at), skin[face]), out=best)
+    return float(np.median(np.sqrt(best / np.maximum(texels, 1e-12))))
 
 
 def _resolution(fit: PhotoFit, head: Head, at: NDArray[np.float32]) -> NDArray[np.float32]:

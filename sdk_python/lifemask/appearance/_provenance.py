@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lifemask.appearance._pyramid import grow
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,10 +37,16 @@ class Provenance(IntEnum):
     UPSAMPLED = 4
 
 
-def provenance(skin: Texels, seen: SeenSkin) -> NDArray[np.uint8]:
-    """Return the labels `(size, size)` uint8 of the skin's texels, `PAINTED` elsewhere."""
-    own = seen.weight.ravel()[skin.index]
-    other = skin.mirrored(seen.weight[..., None])[:, 0]
+def provenance(skin: Texels, texels: Texels, seen: SeenSkin) -> NDArray[np.uint8]:
+    """Return the labels `(size, size)` uint8 of the skin's texels, `PAINTED` elsewhere.
+
+    Args:
+        skin: Texels of the skin at the size of the labels.
+        texels: The same at the size of the evidence.
+        seen: What the pictures show.
+    """
+    other = texels.image(texels.mirrored(seen.weight[..., None])[:, 0])
+    own, other = (grow(w, skin.size, skin.size).ravel()[skin.index] for w in (seen.weight, other))
     label = np.full(len(own), Provenance.SYNTHESISED, np.uint8)
     label[other >= _MOSTLY] = Provenance.MIRRORED
     label[own >= _MOSTLY] = Provenance.SEEN

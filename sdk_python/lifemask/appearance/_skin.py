@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.appearance._lighting import fit_light
 from lifemask.appearance._pyramid import blur, grow, push_pull, shrink
-from lifemask.geometry import linear_to_srgb, srgb_to_linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,17 +17,11 @@ if TYPE_CHECKING:
     from lifemask.appearance._atlas import Texels
     from lifemask.appearance._projection import View
 
-_DELIGHT: Final = 0.7
-"""Share of the estimated shading that is divided out; the rest hides errors of the estimate."""
 _SAMPLES: Final = 60_000
 _SKIN_FAR: Final = (1.9, 3.2)
 """Mahalanobis distances between which a colour stops counting as skin."""
 _DOUBTFUL: Final = 0.12
 """Trust below which a texel is not used at all."""
-_EVEN: Final = 0.8
-"""Share of the smooth difference between the two sides that is taken for light."""
-_GRAIN: Final = 0.8
-"""Strength of the grain on filled skin against that of the seen cheeks."""
 
 
 @dataclass(frozen=True)
@@ -74,59 +66,28 @@ class SeenSkin:
     likeness: NDArray[np.float32]
     tone: SkinTone
 
-
-def merge_views(texels: Texels, views: Sequence[View]) -> SeenSkin:
-    """Remove the light of each picture and merge them, the squarest view first.
-
-    Args:
-        texels: Of the skin.
-        views: One per picture.
-    """
-    plain = _plain_skin(texels)
-    # Collars and jewellery begin where the neck does, and often in the colour of skin.
-    collar = 1 - texels.mask("neck")
-    albedos = [_without_light(view, plain) for view in views]
-    tone = _tone(albedos, views, plain)
-    total = np.zeros(len(texels.index), np.float32)
-    colour = np.zeros((len(texels.index), 3), np.float32)
-    lit = np.zeros_like(colour)
-    kept, facing = np.zeros_like(total), np.full_like(total, -1.0)
-    likeness = np.zeros_like(total)
-    for view, albedo in zip(views, albedos, strict=True):
-        # Averaged over a few millimetres, so that pores and single hairs do not decide.
-        seen = (view.trust > 0).astype(np.float32)
-        like = tone.likeness(texels.smooth(albedo, texels.size / 300.0, seen))
-        # What is seen at a slant within the oval may already be hair or the backdrop.
-        core = view.core * np.clip(like + (view.facing - 0.35) / 0.25, 0, 1)
-        trust = np.asarray(view.trust * (core + (1 - core) * like * collar), np.float32)
-        albedo = _calm_sides(texels, albedo, np.maximum(core, _squarely(view) * like), trust)
-        share = trust**4 + 1e-9 * (view.facing > 0)
-        colour += share[:, None] * albedo
-        lit += share[:, None] * view.colours
-        likeness += share * like
-        total += share
-        kept = np.maximum(kept, trust)
-        facing = np.maximum(facing, view.facing)
-    total = np.maximum(total, 1e-20)
-    return SeenSkin(
-        texels.image(colour / total[:, None]),
-        texels.image(lit / total[:, None]),
-        texels.image(kept),
-        texels.image(facing, -1.0),
-        texels.image(likeness / total),
-        tone,
-    )
+    def grown(self, size: int) -> SeenSkin:
+        """Return the same evidence at another size of the atlas."""
+        if size == self.weight.shape[0]:
+            return self
+        pictures = {
+            name: grow(getattr(self, name), size, size)
+            for name in ("colour", "lit", "weight", "facing", "likeness")
+        }
+        return replace(self, **pictures)
 
 
-def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float32]:
+def fill_skin(texels: Texels, seen: SeenSkin) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the whole skin `(size, size, 3)` sRGB: seen, else mirrored, else continued.
 
     What is stored is the difference to the person's mean skin; it is taken from the other side
     where only that was seen, then continued smoothly (push-pull), so that no seam appears.
+
+    Returns:
+        The skin, and `(size, size)` how far it was seen on either side rather than continued.
     """
     base = seen.tone.encoded
     difference = (seen.colour - base) * (seen.weight[..., None] > 0)
-    difference = difference - _lopsided(texels, difference, seen.weight)
     other = texels.mirrored(np.dstack([difference, seen.weight]))
     mirrored, mirrored_weight = texels.image(other[:, :3]), texels.image(other[:, 3])
     own = seen.weight
@@ -142,11 +103,10 @@ def fill_skin(texels: Texels, seen: SeenSkin, seed: int = 0) -> NDArray[np.float
     # made symmetric, so that it meets itself there.
     unseen = 0.5 * (1 - weight)[..., None]
     filled = (1 - unseen) * filled + unseen * texels.image(texels.mirrored(filled))
-    grain = _grain(seen, own, seed) * (1 - weight)[..., None]
-    return np.clip(base + filled + grain, 0, 1).astype(np.float32, copy=False)
+    return np.clip(base + filled, 0, 1).astype(np.float32, copy=False), weight
 
 
-def _plain_skin(texels: Texels) -> NDArray[np.float32]:
+def plain_skin(texels: Texels) -> NDArray[np.float32]:
     """`(n,)` in [0, 1]: face without brows, lips and lids."""
     plain = texels.mask("face")
     for region in ("brows", "lips", "eyelids"):
@@ -154,34 +114,7 @@ def _plain_skin(texels: Texels) -> NDArray[np.float32]:
     return plain
 
 
-def _without_light(view: View, plain: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return sRGB colours `(n, 3)` with most of the estimated shading divided out."""
-    chosen = np.flatnonzero((plain > 0.7) & (view.trust > 0.5) & (view.core > 0.5))
-    if len(chosen) < 500:
-        return view.colours
-    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
-    linear = srgb_to_linear(view.colours)
-    light = fit_light(linear[chosen], view.normals[chosen])
-    albedo = linear_to_srgb(linear / light.shading(view.normals) ** _DELIGHT)
-    return np.asarray(albedo, np.float32)
-
-
-def _squarely(view: View) -> NDArray[np.float32]:
-    return np.clip((view.facing - 0.75) / 0.15, 0, 1)
-
-
-def _calm_sides(
-    texels: Texels,
-    albedo: NDArray[np.float32],
-    detail: NDArray[np.float32],
-    trust: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Keep only smooth colour outside of the face: strands and shadows there would smear."""
-    smooth = texels.smooth(albedo, texels.size / 90.0, trust * trust)
-    return np.asarray(albedo * detail[:, None] + smooth * (1 - detail)[:, None], np.float32)
-
-
-def _tone(
+def skin_tone(
     albedos: Sequence[NDArray[np.float32]], views: Sequence[View], plain: NDArray[np.float32]
 ) -> SkinTone:
     samples = []
@@ -221,31 +154,3 @@ def _level_sides(
     both = shrink(both, small, small)
     gap = push_pull(weighted / np.maximum(both, 1e-4)[..., None], (both > 0.2) * both)
     return grow(blur(gap, small / 40), size, size)
-
-
-def _lopsided(
-    texels: Texels, difference: NDArray[np.float32], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return most of the smooth part in which the two sides differ: light, not skin."""
-    size = difference.shape[0]
-    small = size // 16
-    total = shrink(weight, small, small)
-    summed = shrink(difference * weight[..., None], small, small)
-    low = blur(push_pull(summed / np.maximum(total, 1e-4)[..., None], total), small / 16)
-    low = grow(low, size, size)
-    other = texels.image(texels.mirrored(low))
-    return np.asarray(_EVEN * 0.5 * (low - other), np.float32)
-
-
-def _grain(seen: SeenSkin, weight: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Return band-limited noise as strong as the fine structure of the seen skin."""
-    sigma = seen.colour.shape[0] / 700.0
-    trusted = weight > 0.9
-    if not trusted.any():
-        return np.zeros_like(seen.colour)
-    fine = seen.colour - blur(seen.colour, sigma)
-    strength = float(np.median(np.abs(fine[trusted]))) * 1.48
-    noise = np.random.default_rng(seed).standard_normal(weight.shape).astype(np.float32)
-    noise = blur(noise, sigma / 2) - blur(noise, sigma * 2)
-    noise *= _GRAIN * strength / max(float(noise.std()), 1e-6)
-    return np.repeat(noise[..., None], 3, axis=2)
