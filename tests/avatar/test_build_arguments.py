@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lifemask
-from lifemask.avatar import _build
+from lifemask.avatar import _build_checks
 from lifemask.geometry import write_image
 
 PORTRAIT = Path(lifemask.__file__).parent / "data" / "portrait.jpg"
@@ -42,10 +42,12 @@ def test_folder_that_is_not_there(photo, tmp_path):
 
 
 def test_terms_name_the_demo_portrait_only_where_it_was_used(photo, tmp_path):
-    names = [item.name for item in _build._terms([photo])]
+    names = [item.name for item in _build_checks.used_terms([photo])]
     assert "Demo portrait" not in names
-    assert {item.kind for item in _build._terms([photo])} == {"data", "weights"}
+    assert {item.kind for item in _build_checks.used_terms([photo])} == {"data", "weights"}
 
     copy = tmp_path / "copy.jpg"
     copy.write_bytes(PORTRAIT.read_bytes())
-    assert [item.name for item in _build._terms([photo, copy])].count("Demo portrait") == 1
+    assert [item.name for item in _build_checks.used_terms([photo, copy])].count(
+        "Demo portrait"
+    ) == 1

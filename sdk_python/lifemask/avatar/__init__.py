@@ -12,12 +12,14 @@ from lifemask.avatar._manifest import Consent, HeadAsset, Manifest, PackagedFile
 from lifemask.avatar._pictures import encode_png
 from lifemask.avatar._public import AvatarInfo, export, info
 from lifemask.avatar._render import RenderReport, render
+from lifemask.avatar._stages_cache import Forgotten, forget
 
 __all__ = [
     "Avatar",
     "AvatarInfo",
     "Consent",
     "Exporter",
+    "Forgotten",
     "HeadAsset",
     "Manifest",
     "PackagedFile",
@@ -26,6 +28,7 @@ __all__ = [
     "encode_png",
     "export",
     "exporter_names",
+    "forget",
     "get_exporter",
     "info",
     "register_exporter",

@@ -1,30 +1,21 @@
-"""`lifemask.build`: from photos or a video to an avatar package."""
+"""`lifemask.build`: from clips and photos of a person to an avatar package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lifemask._errors import InputError
-from lifemask._files import check_folder
-from lifemask._licenses import DATA_LICENSES, DEMO_PORTRAIT_LICENSE
 from lifemask._progress import no_progress
 from lifemask.avatar._avatar import Avatar
+from lifemask.avatar._build_checks import check_frames, check_options, input_paths, used_terms
 from lifemask.avatar._manifest import Consent, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from lifemask._licenses import License
     from lifemask._progress import ProgressCallback
-    from lifemask.appearance import BakedTextures
-    from lifemask.avatar._evidence import Evidence
-    from lifemask.heads import Head
+    from lifemask.avatar._build_report import BuildReport
     from lifemask.tracking import FaceChoice
-
-TEXTURE_SIZES = (256, 512, 1024, 2048, 4096, 8192)
 
 
 def build(
@@ -38,12 +29,22 @@ def build(
     pupil_distance: float = 0.063,
     texture_size: int = 2048,
     unpacked: bool = False,
+    workers: int | None = None,
+    report: str | Path | None = None,
+    summary: Callable[[BuildReport], None] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Avatar:
     """Build an avatar from clips and photos of one person.
 
-    One identity is fitted to all pictures (Gauss-Newton on landmarks), the head is aligned to
-    what they show, and the pictures are projected into its atlas.
+    Every frame of the clips is looked at and judged; frames that tell the shape and frames that
+    show the skin are chosen. One identity is fitted to them and to the photos (Gauss-Newton on
+    landmarks), the head is aligned to what they show, all frames are tracked, and the pictures are
+    projected into its atlas.
+
+    A build with clips keeps the result of each stage in the user's cache (see
+    `lifemask.forget`) and goes on from there when it runs again: after Ctrl-C, after an error,
+    or with other options. The same inputs give the same bytes, however often it was stopped and
+    however many processes work.
 
     Args:
         inputs: Videos and photos of one person, in any mix.
@@ -56,131 +57,66 @@ def build(
         pupil_distance: Metres between the person's pupils: pictures do not show absolute size.
         texture_size: Width and height of the albedo, texels; a power of two, 256 to 8192.
         unpacked: Write a folder instead of one file.
+        workers: Processes that look at long clips; as many as there are cores when left out.
+        report: Folder for the capture report: `capture.html`, `capture.png`, `capture.json`. It
+            shows faces.
+        summary: Receives what was observed, chosen and spent, once the avatar is built.
         progress: Told which stage runs and how far it is.
 
     Raises:
         InputError: No input, no face, several faces and no choice, a face that is cut or too
-            small, a file that is not a picture; the subclass says which.
-        InputError: `frames` names an input that is no video, or frames that it does not have.
+            small, different people, a file that is not a picture; the subclass says which. Where a
+            clip is refused, the hint names a picture of the frame.
+        CacheError: A result cannot be kept, as when the disk is full.
         ModelFileError: The landmarker's model is not on this machine.
         ExportError: The package cannot be written.
     """
-    from lifemask.avatar._evidence import gather_evidence
+    from lifemask.avatar._build_report import BuildReport, write_capture_report
+    from lifemask.avatar._build_stages import Build, Job
+    from lifemask.avatar._evidence import is_video
+    from lifemask.avatar._stages import Stages
+    from lifemask.avatar._stages_cache import Cache, remove_old
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
-    from lifemask.rigging import (
-        align_to_landmarks,
-        fit_blinks,
-        regression_model_bytes,
-        scale_to_pupil_distance,
-    )
+    from lifemask.rigging import fit_blinks, regression_model_bytes, scale_to_pupil_distance
 
-    paths = _paths(inputs)
-    _check(output, texture_size, pupil_distance)
-    _check_frames(paths, frames or {})
-    model = load_head_model()
-    evidence = gather_evidence(paths, model, face, progress, frames)
-    head = align_to_landmarks(model.head(evidence.fits[0].identity), evidence.fits)
-    baked = _bake(head, evidence, texture_size, progress)
-    head = fit_blinks(scale_to_pupil_distance(head, pupil_distance))
+    paths = input_paths(inputs)
+    check_options(output, texture_size, pupil_distance)
+    check_frames(paths, frames or {})
+    name = name or paths[0].stem
+    remove_old()
+    stages = Stages(progress, Cache(name) if any(map(is_video, paths)) else None)
+    job = Job(paths, frames or {}, face, texture_size, workers)
+    build = Build(job, stages, load_head_model())
+
+    sources = build.choose(build.observe())
+    stages.run("write the report", lambda told: write_capture_report(report, sources))
+    person = build.identify(sources)
+    tracks = build.track(sources, person)
+    baked = build.bake(sources, person)
+    head = fit_blinks(scale_to_pupil_distance(person.head, pupil_distance))
     textures = baked.textures()
-    progress("draw the preview", 0.0)
-    picture = preview(head, textures)
-    progress("draw the preview", 1.0)
+    picture = stages.run("draw the preview", lambda told: preview(head, textures))
+    done = BuildReport.of(sources, person, tracks, baked, stages)
     avatar = Avatar(
-        name=name or paths[0].stem,
+        name=name,
         head=head,
         textures=textures,
         manifest=Manifest(
-            identity=tuple(float(x) for x in evidence.fits[0].identity),
-            licenses=_terms(paths),
+            identity=tuple(float(x) for x in person.fits[0].identity),
+            licenses=used_terms(paths),
             consent=consent or Consent(),
-            metrics=_metrics(evidence, baked),
+            metrics=done.metrics,
         ),
         models={"blendshape_regression": regression_model_bytes()},
         preview=picture,
     )
     if output is not None:
-        progress("write the package", 0.0)
-        avatar.save(output, unpacked=unpacked)
-        progress("write the package", 1.0)
+        stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))
+    if report is not None or summary is not None:
+        done = done.finished(stages)
+    if report is not None:
+        done.write(Path(report))
+    if summary is not None:
+        summary(done)
     return avatar
-
-
-def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
-    several = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    if not several:
-        raise InputError("nothing to build from", hint="Give one or more photos, or a video.")
-    paths = [Path(path) for path in several]
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"there is no file {path}", hint="Check the spelling of the path.")
-    return paths
-
-
-def _check(output: str | Path | None, texture_size: int, pupil_distance: float) -> None:
-    """Find out before the long work what would stop it at the end."""
-    from lifemask.rigging import PUPIL_DISTANCES
-
-    low, high = PUPIL_DISTANCES
-    if not low <= pupil_distance <= high:
-        raise InputError(
-            f"a pupil distance of {pupil_distance} m",
-            hint=f"Give metres between {low} and {high}; adults have about 0.063.",
-        )
-    if texture_size not in TEXTURE_SIZES:
-        raise InputError(
-            f"a texture of {texture_size} texels",
-            hint=f"Choose one of {', '.join(str(size) for size in TEXTURE_SIZES)}.",
-        )
-    if output is not None:
-        check_folder(Path(output))
-
-
-def _check_frames(paths: Sequence[Path], frames: Mapping[int, Sequence[int]]) -> None:
-    from lifemask.avatar._evidence import is_video
-
-    for number, limit in frames.items():
-        if not 0 <= number < len(paths) or not is_video(paths[number]):
-            raise InputError(
-                f"frames are named of input {number}, which is no video",
-                hint="Count the inputs from 0; photos have no frames.",
-            )
-        if not limit or min(limit) < 0:
-            raise InputError(
-                f"{paths[number].name}: no frame, or a negative one, is named",
-                hint="Name at least one frame, counted from 0.",
-            )
-
-
-def _terms(paths: Sequence[Path]) -> tuple[License, ...]:
-    """Return the terms of what went into the avatar; the demo portrait's only where it did."""
-    used = [item for item in DATA_LICENSES if item.kind in ("data", "weights")]
-    if not any(_is_demo_portrait(path) for path in paths):
-        used = [item for item in used if item.name != DEMO_PORTRAIT_LICENSE]
-    return tuple(used)
-
-
-def _is_demo_portrait(path: Path) -> bool:
-    portrait = Path(__file__).parents[1] / "data" / "portrait.jpg"
-    return portrait.is_file() and path.read_bytes() == portrait.read_bytes()
-
-
-def _bake(head: Head, evidence: Evidence, size: int, progress: ProgressCallback) -> BakedTextures:
-    from lifemask.appearance import bake_textures
-
-    progress("bake the textures", 0.0)
-    baked = bake_textures(head, evidence.images, evidence.texture_fits, size=size)
-    progress("bake the textures", 1.0)
-    return baked
-
-
-def _metrics(evidence: Evidence, baked: BakedTextures) -> dict[str, float | int | str | bool]:
-    errors = [fit.error_interocular for fit in evidence.fits]
-    return {
-        "pictures": len(evidence.fits),
-        "texture_pictures": len(evidence.images),
-        "landmark_error_interocular_median": round(float(np.median(errors)), 5),
-        "focal_length_px": round(float(evidence.fits[0].camera.focal), 1),
-        **baked.metrics,
-    }

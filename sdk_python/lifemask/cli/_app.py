@@ -19,6 +19,7 @@ from lifemask.cli import _console
 COMMANDS = {
     "demo": "Go the whole way with a built-in portrait; needs no camera and no network.",
     "build": "Build an avatar package from clips and photos of one person.",
+    "forget": "Remove what builds have cached of a person.",
     "info": "Show what an avatar package holds.",
     "export": "Convert an avatar package to glTF or another format.",
     "render": "Draw an avatar as pictures.",

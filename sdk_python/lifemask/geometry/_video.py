@@ -14,7 +14,7 @@ from lifemask._errors import ExportError, VideoError
 from lifemask._files import atomic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -59,29 +59,50 @@ class VideoReader:
         self.path = path
         self.truncated = False
         with contextlib.closing(_Capture(path)) as capture:
-            first = capture.read()
+            first = capture.image() if capture.advance() is not None else None
             if first is None:
                 raise VideoError(
                     f"{path.name!r} has no frame that can be decoded",
                     hint="Play it in a video player; convert it to H.264 MP4 if it plays there.",
                 )
-            self.height, self.width = first.image.shape[:2]
+            self.height, self.width = first.shape[:2]
             rate = capture.number(cv2.CAP_PROP_FPS)
             self.rate_hz = rate if 0 < rate < 1000 else FALLBACK_RATE_HZ
             self.frame_count = max(int(capture.number(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield every frame; warn with `TruncatedVideoWarning` when the file ends early."""
-        count, previous = 0, -1.0
+        for _, frame in self.numbered():
+            yield frame
+
+    def numbered(
+        self, wanted: Container[int] | None = None, *, first: int = 0, seek: bool = False
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield frames with their numbers, counted from 0; those not wanted cost less.
+
+        Warns with `TruncatedVideoWarning` when the file ends early.
+
+        Args:
+            wanted: Numbers of the frames; all of them when left out.
+            first: Where to begin.
+            seek: Jump to `first` instead of decoding what comes before. Files with a variable
+                frame rate or without an index may land on another frame.
+        """
+        previous = -1.0
         with contextlib.closing(_Capture(self.path)) as capture:
-            while (frame := capture.read()) is not None:
+            number = capture.seek(first) if seek and first else 0
+            while (time := capture.advance()) is not None:
                 # Some containers carry no time stamps; a rising clock is what callers rely on.
-                time = frame.time_seconds
-                if count and time <= previous:
+                if previous >= 0.0 and time <= previous:
                     time = previous + 1.0 / self.rate_hz
-                count, previous = count + 1, time
-                yield VideoFrame(frame.image, time)
-        self._note_end(count)
+                previous = time
+                if number >= first and (wanted is None or number in wanted):
+                    image = capture.image()
+                    if image is None:
+                        break
+                    yield number, VideoFrame(image, time)
+                number += 1
+        self._note_end(number)
 
     def _note_end(self, count: int) -> None:
         # Containers that store a duration instead of a count are off by a frame or two.
@@ -221,15 +242,29 @@ class _Capture:
         value = float(self._capture.get(name))
         return value if np.isfinite(value) else 0.0
 
-    def read(self) -> VideoFrame | None:
+    def seek(self, number: int) -> int:
+        """Make frame `number` the next one, as far as the file allows; return `number`."""
         import cv2
 
-        good, image = self._capture.read()
+        self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        return number
+
+    def advance(self) -> float | None:
+        """Decode the next frame; return its time in seconds, None behind the last one."""
+        import cv2
+
+        if not self._capture.grab():
+            return None
+        return self.number(cv2.CAP_PROP_POS_MSEC) / 1000.0
+
+    def image(self) -> NDArray[np.uint8] | None:
+        """Return the frame that was decoded last, upright sRGB."""
+        import cv2
+
+        good, image = self._capture.retrieve()
         if not good or image is None:
             return None
-        time = self.number(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-        return VideoFrame(image, time)
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
     def close(self) -> None:
         self._capture.release()

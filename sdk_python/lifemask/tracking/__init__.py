@@ -6,6 +6,7 @@ from lifemask.tracking._faces import (
     FaceLandmarks,
     Landmarker,
     measured_channels,
+    nearest_face,
     parse_face_choice,
     select_face,
 )
@@ -20,7 +21,7 @@ from lifemask.tracking._models import MODEL_FILES, ModelFile, find_model, model_
 from lifemask.tracking._one_euro import OneEuroFilter, PerformanceSmoother, Smoothing
 from lifemask.tracking._performance import TrackedPerformance
 from lifemask.tracking._performer import Performer, fit_performer
-from lifemask.tracking._projection import interocular_pixels
+from lifemask.tracking._projection import guess_pose, interocular_pixels
 from lifemask.tracking._regions import FACE_OVAL, FACE_POINTS, LANDMARK_COUNT, REGIONS
 from lifemask.tracking._segmentation import segment_person
 from lifemask.tracking._settings import SolveSettings, facing_weights
@@ -57,10 +58,12 @@ __all__ = [
     "fit_photo",
     "fit_photos",
     "gaze_coefficients",
+    "guess_pose",
     "interocular_pixels",
     "landmark_error",
     "measured_channels",
     "model_cache_directory",
+    "nearest_face",
     "parse_face_choice",
     "segment_person",
     "select_face",

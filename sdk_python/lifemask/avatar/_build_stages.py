@@ -1,0 +1,278 @@
+"""The stages of a build, each a function of what the stages before it found."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lifemask.avatar import _evidence as evidence
+from lifemask.avatar._capture_choice import choose_frames
+from lifemask.avatar._capture_clip import Clip
+from lifemask.avatar._capture_judge import judge
+from lifemask.avatar._capture_parallel import observe_clip
+from lifemask.avatar._evidence import Photo, Picture, Recording, Source
+from lifemask.avatar._evidence_refusals import Refusals
+from lifemask.avatar._stages import Stages, file_hash, fingerprint
+from lifemask.tracking import FaceLandmarker, LandmarkShape, Performer, solve_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from lifemask.appearance import BakedTextures
+    from lifemask.heads import Head, HeadModel
+    from lifemask.tracking import FaceChoice, FrameSolution, PhotoFit
+
+Told = "Callable[[float], None]"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be built.
+
+    Attributes:
+        paths: Clips and photos of one person.
+        frames: `frames[i]` limits input i to those frames.
+        face: Which of several faces is meant.
+        texture_size: Texels.
+        workers: Processes for the landmarks of long clips; None for as many as there are cores.
+    """
+
+    paths: Sequence[Path]
+    frames: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    face: FaceChoice | None = None
+    texture_size: int = 2048
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is shown.
+
+    Attributes:
+        pictures: That the shape was found from.
+        fits: Of the pictures.
+        head: Of the person, in the fits' unknown size.
+    """
+
+    pictures: Sequence[Picture]
+    fits: Sequence[PhotoFit]
+    head: Head
+
+
+@dataclass(frozen=True)
+class Track:
+    """Expression, gaze and pose in every frame of one clip.
+
+    Attributes:
+        source: Number of the input.
+        times: `(n,)` s.
+        coefficients: `(n, 52)` in [0, 1]; NaN where the face was lost, like all the others.
+        gaze: `(n, 4)` rad.
+        rotation: `(n, 3, 3)` of the head against the camera.
+        translation: `(n, 3)` m, in the size of `Person.head`.
+        error: `(n,)` landmark error, share of the inter-ocular distance.
+    """
+
+    source: int
+    times: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    gaze: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+class Build:
+    """The stages of one build, in the order in which they run.
+
+    Args:
+        job: What is to be built.
+        stages: Runs, keeps and measures the stages.
+        model: Of the head.
+    """
+
+    def __init__(self, job: Job, stages: Stages, model: HeadModel) -> None:
+        self._job = job
+        self._stages = stages
+        self._model = model
+        self._refusals = Refusals(stages.cache)
+        self._keys: list[str] = []
+        self._shape_key = ""
+
+    def observe(self) -> list[Photo | Clip]:
+        """Look at every photo and at every frame of every clip."""
+        found: list[Photo | Clip] = []
+        with FaceLandmarker() as landmarker:
+            for number, path in enumerate(self._job.paths):
+                if evidence.is_video(path):
+                    found.append(self._observe_clip(number, path))
+                else:
+                    found.append(self._observe_photo(path, landmarker))
+        return found
+
+    def choose(self, found: Sequence[Photo | Clip]) -> list[Source]:
+        """Judge all frames and choose those that the head is made from."""
+        return self._stages.run("choose the frames", lambda told: self._choose(found))
+
+    def identify(self, sources: Sequence[Source]) -> Person:
+        """Solve one identity over all chosen pictures and shape the head by what they show."""
+        pictures = evidence.chosen_pictures(sources)
+        self._shape_key = fingerprint(
+            inputs=self._keys,
+            pictures=[(one.source, one.place) for one in pictures],
+            head=self._model.topology.asset_sha256,
+        )
+
+        def work(told: Callable[[float], None]) -> Person:
+            fits = evidence.fit_pictures(pictures, self._model)
+            told(0.8)
+            self._refusals.refuse_strangers(sources, pictures, fits, self._model)
+            return Person(pictures, fits, self._shaped(fits))
+
+        def pack(person: Person) -> dict[str, NDArray[Any]]:
+            return evidence.pack_fits(person.fits) | _pack_head(person.head)
+
+        def unpack(arrays: Mapping[str, NDArray[Any]]) -> Person:
+            fits = evidence.unpack_fits(arrays, pictures)
+            head = self._model.head(fits[0].identity)
+            return Person(pictures, fits, _unpack_head(arrays, head))
+
+        place = ("identity", self._shape_key)
+        return self._stages.kept("solve the identity", place, work, pack, unpack)
+
+    def track(self, sources: Sequence[Source], person: Person) -> list[Track]:
+        """Solve expression, gaze and pose in every frame of every clip."""
+        tracks = []
+        for number, source in enumerate(sources):
+            if isinstance(source.content, Recording):
+                tracks.append(self._track_clip(number, source, source.content.clip, person))
+        return tracks
+
+    def bake(self, sources: Sequence[Source], person: Person) -> BakedTextures:
+        """Make the textures from the chosen pictures."""
+        from lifemask.appearance import BakedTextures, bake_textures
+
+        chosen = [i for i, picture in enumerate(person.pictures) if picture.textured]
+
+        def work(told: Callable[[float], None]) -> BakedTextures:
+            images = evidence.texture_images(sources, person.pictures)
+            told(0.05)
+            fits = [person.fits[i] for i in chosen]
+            return bake_textures(person.head, images, fits, size=self._job.texture_size)
+
+        key = fingerprint(shape=self._shape_key, chosen=chosen, size=self._job.texture_size)
+        return self._stages.kept(
+            "bake the textures",
+            ("appearance", key),
+            work,
+            evidence.pack_record,
+            lambda arrays: evidence.unpack_record(BakedTextures, arrays),
+        )
+
+    def _observe_photo(self, path: Path, landmarker: FaceLandmarker) -> Photo:
+        stage = f"find the face in {path.name}"
+        photo = self._stages.run(
+            stage, lambda told: evidence.read_photo(path, landmarker, self._job.face)
+        )
+        self._keys.append(fingerprint(photo=file_hash(path), face=self._job.face))
+        return photo
+
+    def _observe_clip(self, number: int, path: Path) -> Clip:
+        limit = self._job.frames.get(number)
+        key = fingerprint(
+            clip=file_hash(path), limit=None if limit is None else list(limit), face=self._job.face
+        )
+        self._keys.append(key)
+        clip = self._stages.kept(
+            f"follow the face in {path.name}",
+            ("observe", key),
+            lambda told: observe_clip(
+                path, limit=limit, choice=self._job.face, workers=self._job.workers, told=told
+            ),
+            Clip.to_arrays,
+            Clip.from_arrays,
+        )
+        self._refusals.refuse_clip(path, clip, self._job.face)
+        return clip
+
+    def _choose(self, found: Sequence[Photo | Clip]) -> list[Source]:
+        clips = [one for one in found if isinstance(one, Clip)]
+        verdicts = [judge(clip) for clip in clips]
+        recordings = iter(
+            Recording(*parts)
+            for parts in zip(clips, verdicts, choose_frames(clips, verdicts), strict=True)
+        )
+        sources = [
+            Source(path, one if isinstance(one, Photo) else next(recordings))
+            for path, one in zip(self._job.paths, found, strict=True)
+        ]
+        for source in sources:
+            if isinstance(source.content, Recording):
+                self._refusals.refuse_unusable(source.path, source.content)
+        return sources
+
+    def _shaped(self, fits: Sequence[PhotoFit]) -> Head:
+        from lifemask.rigging import align_to_landmarks
+
+        return align_to_landmarks(self._model.head(fits[0].identity), fits)
+
+    def _track_clip(self, number: int, source: Source, clip: Clip, person: Person) -> Track:
+        own = [i for i, one in enumerate(person.pictures) if one.source == number]
+
+        def work(told: Callable[[float], None]) -> Track:
+            performer = Performer(
+                LandmarkShape.from_head(person.head).with_meeting_lids(),
+                person.fits[own[0]].camera,
+                person.fits[0].identity,
+                tuple(person.fits[i] for i in own),
+            )
+            solved = solve_clip(clip.faces, performer, rate_hz=clip.rate_hz)
+            return _track(number, clip.times, solved)
+
+        return self._stages.kept(
+            f"track {source.path.name}",
+            ("track", fingerprint(shape=self._shape_key, source=number)),
+            work,
+            evidence.pack_record,
+            lambda arrays: evidence.unpack_record(Track, arrays),
+        )
+
+
+def _track(
+    source: int, times: NDArray[np.float64], solved: Sequence[FrameSolution | None]
+) -> Track:
+    count = len(times)
+    track = Track(
+        source,
+        times,
+        np.full((count, 52), np.nan),
+        np.full((count, 4), np.nan),
+        np.full((count, 3, 3), np.nan),
+        np.full((count, 3), np.nan),
+        np.full(count, np.nan),
+    )
+    for i, solution in enumerate(solved):
+        if solution is not None:
+            track.coefficients[i] = solution.coefficients
+            track.gaze[i] = solution.gaze
+            track.rotation[i] = solution.pose.rotation
+            track.translation[i] = solution.pose.translation
+            track.error[i] = solution.error_interocular
+    return track
+
+
+def _pack_head(head: Head) -> dict[str, NDArray[Any]]:
+    """Return what may differ from the model's head."""
+    parts = {one.name: getattr(head, one.name) for one in dataclasses.fields(head)}
+    return {f"head.{name}": v for name, v in parts.items() if isinstance(v, np.ndarray)}
+
+
+def _unpack_head(arrays: Mapping[str, NDArray[Any]], head: Head) -> Head:
+    parts = {k.removeprefix("head."): v for k, v in arrays.items() if k.startswith("head.")}
+    return dataclasses.replace(head, **parts)
