@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from lifemask._progress import no_progress
 from lifemask.avatar._avatar import Avatar
-from lifemask.avatar._build_checks import check_frames, check_options, input_paths, used_terms
+from lifemask.avatar._build_checks import (
+    check_frames,
+    check_options,
+    input_paths,
+    is_video,
+    used_terms,
+)
 from lifemask.avatar._manifest import Consent, Manifest
 
 if TYPE_CHECKING:
@@ -71,9 +77,9 @@ def build(
         ModelFileError: The landmarker's model is not on this machine.
         ExportError: The package cannot be written.
     """
-    from lifemask.avatar._build_report import BuildReport, write_capture_report
+    from lifemask.avatar._build_report import BuildReport
     from lifemask.avatar._build_stages import Build, Job
-    from lifemask.avatar._evidence import is_video
+    from lifemask.avatar._capture_report import write_capture_report
     from lifemask.avatar._stages import Stages
     from lifemask.avatar._stages_cache import Cache, remove_old
     from lifemask.heads import load_head_model

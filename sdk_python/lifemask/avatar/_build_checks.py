@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from lifemask._licenses import License
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mov", ".m4v", ".avi", ".mkv"})
 TEXTURE_SIZES = (256, 512, 1024, 2048, 4096, 8192)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is taken for a video, by its suffix."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def input_paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
@@ -63,8 +69,6 @@ def check_frames(paths: Sequence[Path], frames: Mapping[int, Sequence[int]]) -> 
     Raises:
         InputError: An input that is no video, no frame at all, or a negative one.
     """
-    from lifemask.avatar._evidence import is_video
-
     for number, limit in frames.items():
         if not 0 <= number < len(paths) or not is_video(paths[number]):
             raise InputError(

@@ -10,10 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lifemask._files import write_bytes
-from lifemask.avatar._capture_judge import REASONS
-from lifemask.avatar._capture_report import write_capture_report
-from lifemask.avatar._capture_summary import summarise
-from lifemask.avatar._evidence import Recording
 from lifemask.avatar._stages_cache import RETENTION_DAYS
 
 if TYPE_CHECKING:
@@ -25,13 +21,9 @@ if TYPE_CHECKING:
     from lifemask.avatar._evidence import Source
     from lifemask.avatar._stages import StageCost, Stages
 
-__all__ = ["BuildReport", "write_capture_report"]
-
 BUILD_NAME: Final = "build.json"
 _BADLY_FITTED: Final = 2.5
 """Landmark error, multiple of the clip's median, from which a tracked frame counts as bad."""
-
-Metrics = "Mapping[str, float | int | str | bool]"
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,9 @@ class BuildReport:
         stages: Stages,
     ) -> BuildReport:
         """Collect what the stages found."""
+        from lifemask.avatar._capture_summary import summarise
+        from lifemask.avatar._evidence import Recording
+
         clips = [
             summarise(source.path.name, source.content)
             for source in sources
@@ -121,6 +116,8 @@ def _clip_metrics(
     clips: Sequence[Mapping[str, Any]], tracks: Sequence[Track]
 ) -> dict[str, float | int | str | bool]:
     """Return counts and coverage over all clips, flat; nothing where there is no clip."""
+    from lifemask.avatar._capture_judge import REASONS
+
     if not clips:
         return {}
     errors = [track.error[np.isfinite(track.error)] for track in tracks]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lifemask.avatar import _evidence as evidence
+from lifemask.avatar._build_checks import is_video
 from lifemask.avatar._capture_choice import choose_frames
 from lifemask.avatar._capture_clip import Clip
 from lifemask.avatar._capture_judge import judge
@@ -110,7 +111,7 @@ class Build:
         found: list[Photo | Clip] = []
         with FaceLandmarker() as landmarker:
             for number, path in enumerate(self._job.paths):
-                if evidence.is_video(path):
+                if is_video(path):
                     found.append(self._observe_clip(number, path))
                 else:
                     found.append(self._observe_photo(path, landmarker))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lifemask.heads import HeadModel
     from lifemask.tracking import FaceChoice, FaceLandmarker
 
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".webm", ".mov", ".m4v", ".avi", ".mkv"})
 SMALLEST_PHOTO_FACE: Final = 64
 """Pixels; a smaller face has no texture to speak of."""
 
@@ -74,11 +73,6 @@ class Picture:
     place: int | None
     face: FaceLandmarks
     textured: bool
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is taken for a video, by its suffix."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def read_photo(path: Path, landmarker: FaceLandmarker, choice: FaceChoice | None) -> Photo:

@@ -11,7 +11,7 @@ import lifemask
 from lifemask.cli import _console, _options
 
 if TYPE_CHECKING:
-    from lifemask.avatar import Manifest
+    from lifemask.avatar import BuildReport, Manifest
 
 
 def build(
@@ -34,6 +34,14 @@ def build(
     unpacked: Annotated[
         bool, typer.Option("--unpacked", help="Write a folder instead of one file.")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder for the capture report; it shows faces."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Processes for long clips; one for each core otherwise."),
+    ] = None,
     subject: Annotated[
         str | None, typer.Option("--consent-subject", help="Consent: who agreed.")
     ] = None,
@@ -57,30 +65,57 @@ def build(
         expiry=_options.day(expiry, "--consent-expiry"),
     )
     path = output or Path(inputs[0].with_suffix(".lifemask").name)
-    with _console.show_progress() as progress:
-        avatar = lifemask.build(
-            inputs,
-            path,
-            name=name,
-            face=_options.face_choice(face),
-            consent=consent,
-            texture_size=texture_size,
-            unpacked=unpacked,
-            progress=progress,
+    told: list[BuildReport] = []
+    try:
+        with _console.show_progress() as progress:
+            avatar = lifemask.build(
+                inputs,
+                path,
+                name=name,
+                face=_options.face_choice(face),
+                consent=consent,
+                texture_size=texture_size,
+                unpacked=unpacked,
+                workers=workers,
+                report=report,
+                summary=told.append,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        _say_what_is_kept(inputs)
+        raise
+    _report(path, avatar.manifest, told[0], as_json=json)
+    if report is not None:
+        _console.print_next(f"Open {report / 'capture.html'}")
+
+
+def _say_what_is_kept(inputs: list[Path]) -> None:
+    from lifemask.avatar import cache_directory, is_video
+
+    if any(is_video(path) for path in inputs):
+        _console.print_note(
+            f"stopped; finished stages are kept in {cache_directory()} and the same command goes "
+            "on from there. `lifemask forget` removes them"
         )
-    _report(path, avatar.manifest, as_json=json)
 
 
-def _report(path: Path, manifest: Manifest, *, as_json: bool) -> None:
+def _report(path: Path, manifest: Manifest, told: BuildReport, *, as_json: bool) -> None:
+    spent = told.to_dict()
     data = {
         "path": path,
         "name": manifest.name,
         "consent": manifest.consent.shown(),
         "metrics": manifest.metrics,
+        **{key: spent[key] for key in ("clips", "stages", "cache", "retention_days")},
     }
-    lines = [f"{path}: {manifest.name}", manifest.consent.report()]
+    lines = [f"{path}: {manifest.name}", manifest.consent.report(), *told.lines()]
     lines += [f"{name}: {value}" for name, value in manifest.metrics.items()]
     _console.print_result(data, lines, as_json=as_json)
+    if told.cache is not None:
+        _console.print_note(
+            f"landmarks and textures of this face are kept in {told.cache} for "
+            f"{spent['retention_days']} days; `lifemask forget {manifest.name!r}` removes them"
+        )
     glb = path.with_suffix(".glb").name
     _console.print_next(
         f"Export: lifemask export {path} -o {glb}",
