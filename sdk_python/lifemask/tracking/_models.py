@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ class ModelFile:
         size: Bytes.
         licence: SPDX identifier.
         url: Official download.
-        wheel: Requirement of a wheel that carries an identical copy.
-        wheel_member: Path of the file inside that wheel.
+        wheel: Requirement of a wheel, or of a source archive, that carries an identical copy.
+        wheel_member: Path of the file inside it.
+        fetch_command: What a person runs to have it fetched.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelFile:
     url: str
     wheel: str
     wheel_member: str
+    fetch_command: str = "lifemask doctor --fetch"
 
 
 MODEL_FILES: Final[dict[str, ModelFile]] = {
@@ -76,7 +79,7 @@ def model_cache_directory() -> Path:
 
 
 def find_model(
-    name: str = "face_landmarker",
+    name: str | ModelFile = "face_landmarker",
     path: str | Path | None = None,
     *,
     allow_download: bool = False,
@@ -90,7 +93,7 @@ def find_model(
     the user's cache.
 
     Args:
-        name: Key of `MODEL_FILES`.
+        name: Key of `MODEL_FILES`, or a file that is not among them.
         path: The file itself; nothing else is tried when it is given.
         allow_download: Whether the network may be used.
         announce: Receives one line before anything is fetched (name, size, licence, origin,
@@ -100,7 +103,7 @@ def find_model(
         ModelFileError: No such model, or no place had a file with the right hash. The message
             lists what was tried.
     """
-    spec = _model_file(name)
+    spec = name if isinstance(name, ModelFile) else _model_file(name)
     if path is not None:
         return _explicit(spec, Path(path))
     tried: list[str] = []
@@ -154,7 +157,7 @@ def _not_found(spec: ModelFile, tried: list[str]) -> ModelFileError:
     return ModelFileError(
         f"the model file {spec.filename} was not found; tried {', '.join(tried)}",
         hint=(
-            f"run `lifemask doctor --fetch` to fetch it ({spec.size / 1e6:.1f} MB, "
+            f"run `{spec.fetch_command}` to fetch it ({spec.size / 1e6:.1f} MB, "
             f"{spec.licence}), or put it into a directory and set {MODELS_VARIABLE} to it"
         ),
     )
@@ -166,14 +169,21 @@ def _announce(line: str) -> None:
 
 def _fetch(spec: ModelFile, tried: list[str], announce: Callable[[str], None]) -> Path:
     target = model_cache_directory() / spec.filename
-    for origin, read in ((spec.url, _from_url), (f"wheel {spec.wheel}", _from_wheel)):
+    places = ((spec.url, _from_url),) if spec.url else ()
+    for origin, read in (*places, (f"package {spec.wheel}", _from_wheel)):
         announce(
             f"Fetching {spec.filename} ({spec.size / 1e6:.1f} MB, {spec.licence}) "
             f"from {origin} into {target.parent}"
         )
         try:
             data = read(spec)
-        except (OSError, ValueError, zipfile.BadZipFile, subprocess.SubprocessError) as error:
+        except (
+            OSError,
+            ValueError,
+            zipfile.BadZipFile,
+            tarfile.TarError,
+            subprocess.SubprocessError,
+        ) as error:
             tried.append(f"{origin} ({_one_line(error)})")
             continue
         if hashlib.sha256(data).hexdigest() == spec.sha256:
@@ -196,19 +206,39 @@ def _from_url(spec: ModelFile) -> bytes:
 
 
 def _from_wheel(spec: ModelFile) -> bytes:
+    """Let pip fetch the package, so that the user's own settings hold, and take the file out."""
     if importlib.util.find_spec("pip") is None:
         raise OSError("pip is not installed in this environment")
+    kind = "--no-binary=:all:" if _is_source(spec) else "--only-binary=:all:"
     with tempfile.TemporaryDirectory(prefix="lifemask-") as directory:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--dest", directory, spec.wheel]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind]
+        command += ["--dest", directory, spec.wheel]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, check=False
         )
-        wheels = sorted(Path(directory).glob("*.whl"))
-        if done.returncode != 0 or not wheels:
-            raise OSError(_one_line(OSError(done.stderr or "pip found no wheel")))
-        with zipfile.ZipFile(wheels[0]) as archive:
+        archives = sorted(Path(directory).glob("*.tar.gz" if _is_source(spec) else "*.whl"))
+        if done.returncode != 0 or not archives:
+            raise OSError(_one_line(OSError(done.stderr or "pip found no such package")))
+        if _is_source(spec):
+            return _read_source(archives[0], spec)
+        with zipfile.ZipFile(archives[0]) as archive:
             return _read_member(archive, spec)
+
+
+def _is_source(spec: ModelFile) -> bool:
+    """Whether the file lies in a source archive, whose paths begin with `NAME-VERSION/`."""
+    return spec.wheel_member.startswith(spec.wheel.replace("==", "-") + "/")
+
+
+def _read_source(path: Path, spec: ModelFile) -> bytes:
+    with tarfile.open(path) as archive:
+        try:
+            member = archive.extractfile(spec.wheel_member)
+        except KeyError:
+            member = None
+        if member is None:
+            raise ValueError(f"the archive holds no {spec.wheel_member}")
+        return member.read(spec.size + 1)
 
 
 def _read_member(archive: zipfile.ZipFile, spec: ModelFile) -> bytes:
