@@ -19,7 +19,7 @@ from lifemask.tracking import FaceLandmarker, fit_photo, select_face
 def main() -> None:
     """Write the report, then fit by hand."""
     folder = output_folder()
-    evaluation = lifemask.evaluate(PORTRAIT, folder / "evaluation")
+    evaluation = lifemask.evaluate(PORTRAIT, folder / "evaluation", fit_only=True)
     (measured,) = evaluation.measurements
     print(f"landmark error {measured.error.median:.2f} % of the distance of the outer eye corners")
     for region, error in measured.regions.items():

@@ -21,9 +21,9 @@ from landmark_samples import (
 )
 from lifemask import ImageError, NoFaceError, SeveralFacesError
 from lifemask.cli._app import run
+from lifemask.evaluation._fit_report import report_page
 from lifemask.evaluation._measure import fit_frames, fit_picture, measure
 from lifemask.evaluation._overlay import landmark_overlay
-from lifemask.evaluation._report import report_page
 from lifemask.geometry import Camera, VideoWriter, read_image, write_image
 from lifemask.tracking import REGIONS, FaceLandmarks
 from needs import require
@@ -143,7 +143,7 @@ class TestFiles:
         require("landmarker")
 
     def test_photo_report(self, portrait_path, tmp_path):
-        found = lifemask.evaluate(portrait_path, tmp_path / "report")
+        found = lifemask.evaluate(portrait_path, tmp_path / "report", fit_only=True)
         assert found.passed
         one = found.measurements[0]
         assert one.kind == "photo" and one.error.median < 0.9
@@ -162,7 +162,10 @@ class TestFiles:
                 writer.write(np.roll(portrait, 2 * index, axis=1))
         stages = []
         found = lifemask.evaluate(
-            path, tmp_path / "report", progress=lambda stage, part: stages.append((stage, part))
+            path,
+            tmp_path / "report",
+            fit_only=True,
+            progress=lambda stage, part: stages.append((stage, part)),
         )
         one = found.measurements[0]
         assert (one.kind, one.frames, one.lost) == ("video", 12, 0)
@@ -172,7 +175,8 @@ class TestFiles:
         assert all(0.0 <= part <= 1.0 for _, part in stages)
 
     def test_command_line(self, portrait_path, tmp_path, capsys):
-        arguments = ["evaluate", str(portrait_path), "-o", str(tmp_path / "out"), "--json"]
+        arguments = ["evaluate", str(portrait_path), "-o", str(tmp_path / "out")]
+        arguments += ["--fit-only", "--json"]
         assert run(arguments) == 0
         document = json.loads(capsys.readouterr().out)
         assert document["passed"] is True
@@ -188,17 +192,19 @@ class TestFiles:
         path = tmp_path / "notes.txt"
         path.write_text("no picture", encoding="utf-8")
         with pytest.raises(ImageError) as caught:
-            lifemask.evaluate(path, tmp_path / "report")
+            lifemask.evaluate(path, tmp_path / "report", fit_only=True)
         assert caught.value.hint
         assert not (tmp_path / "report" / "report.json").exists()
 
     def test_faceless_and_crowded_photos(self, portrait_path, tmp_path):
         write_image(tmp_path / "grey.png", np.full((300, 300, 3), 127, np.uint8))
         with pytest.raises(NoFaceError):
-            lifemask.evaluate(tmp_path / "grey.png", tmp_path / "report")
+            lifemask.evaluate(tmp_path / "grey.png", tmp_path / "report", fit_only=True)
         portrait = read_image(portrait_path)
         write_image(tmp_path / "two.png", np.concatenate([portrait, portrait], axis=1))
         with pytest.raises(SeveralFacesError):
-            lifemask.evaluate(tmp_path / "two.png", tmp_path / "report")
-        found = lifemask.evaluate(tmp_path / "two.png", tmp_path / "report", face="left")
+            lifemask.evaluate(tmp_path / "two.png", tmp_path / "report", fit_only=True)
+        found = lifemask.evaluate(
+            tmp_path / "two.png", tmp_path / "report", fit_only=True, face="left"
+        )
         assert found.passed

@@ -2,6 +2,7 @@
 
 from lifemask.appearance._atlas import Texels, sample_bilinear
 from lifemask.appearance._bake import ATLAS_SIZE, BakedTextures, bake_textures
+from lifemask.appearance._lighting import harmonics
 from lifemask.appearance._provenance import Provenance
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "Provenance",
     "Texels",
     "bake_textures",
+    "harmonics",
     "sample_bilinear",
 ]

@@ -25,7 +25,7 @@ COMMANDS = {
     "render": "Draw an avatar as pictures.",
     "serve": "Stream a performance for an avatar over gRPC.",
     "watch": "Receive a stream; show its rate and latency, or draw it into a video.",
-    "evaluate": "Measure how well a photo or a video is fitted.",
+    "evaluate": "Measure how much avatars look and move like the people in photos or videos.",
     "doctor": "Check this installation and say how to mend it.",
     "licenses": "List the licences of data, weights and libraries.",
 }

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from lifemask._errors import ImageError, VideoError
+from lifemask._errors import InputError
 from lifemask._files import write_bytes
 from lifemask._progress import ProgressCallback, no_progress
-from lifemask.evaluation._measure import (
-    AIM_PERCENT,
-    MUST_PERCENT,
-    FitMeasurement,
-    FittedFrames,
-    fit_frames,
-    fit_picture,
-    measure,
-)
-from lifemask.evaluation._overlay import landmark_overlay, wireframe_overlay
+from lifemask.evaluation._fit_only import evaluate_fits
+from lifemask.evaluation._inputs import Task, run_all
+from lifemask.evaluation._people import rank_one
 from lifemask.evaluation._report import report_page
-from lifemask.geometry import open_video, read_image, write_image
-from lifemask.heads import load_head_model
-from lifemask.tracking import FaceLandmarker, select_face
+from lifemask.evaluation._splits import SPLIT_NAMES, SplitName
+from lifemask.evaluation._targets import judge
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from lifemask.evaluation._measure import FitMeasurement
+    from lifemask.tracking import FaceChoice
 
-    from lifemask.tracking import FaceChoice, FaceLandmarks
-
-_SHOWN_FRAMES = 4
+DOCUMENT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -42,166 +30,125 @@ class Evaluation:
     """What `evaluate` measured and wrote.
 
     Attributes:
-        measurements: One for each input.
+        measurements: How well each input was fitted, but for those that could not be evaluated.
+        document: Content of `report.json`.
         json_path: The numbers.
         html_path: The page with the pictures.
     """
 
     measurements: list[FitMeasurement]
+    document: dict[str, Any]
     json_path: Path
     html_path: Path
 
     @property
     def passed(self) -> bool:
-        """Whether every input keeps the limit."""
-        return all(one.passed for one in self.measurements)
+        """Whether no limit that must be kept is missed."""
+        return bool(self.document["passed"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
-        inputs = [{**asdict(one), "passed": one.passed} for one in self.measurements]
-        return {
-            "unit": "percent of the distance between the outer eye corners",
-            "must": MUST_PERCENT,
-            "aim": AIM_PERCENT,
-            "passed": self.passed,
-            "inputs": inputs,
-        }
-
-
-@dataclass
-class _Evaluated:
-    """One input with all that the report shows."""
-
-    measurement: FitMeasurement
-    errors: NDArray[np.float64]
-    pictures: list[tuple[str, str]] = field(default_factory=list)
+        return self.document
 
 
 def evaluate(
     inputs: str | Path | Sequence[str | Path],
     output: str | Path,
     *,
+    split: Literal["blocks", "last", "both"] = "both",
+    fit_only: bool = False,
     face: FaceChoice | None = None,
+    jobs: int = 1,
     progress: ProgressCallback = no_progress,
 ) -> Evaluation:
-    """Fit photos and videos and measure how far the fitted head is from the landmarks.
+    """Measure how much avatars look and move like the people they were built from.
 
-    Each input is one person on its own. Writes `report.json`, `report.html` and pictures.
+    Each input is one person. A clip is split into training and test frames; an avatar is built
+    from the training frames alone and compared with the test frames, twice: *tracked*, with the
+    test frames seen by the offline tracker, and *driven*, by what a server streams. The mean
+    frame and the best copy of a training frame stand beside it. A photo is compared with itself.
+    What is measured and why: docs/evaluation.md. Writes `report.json`, `report.html`, and for
+    each input a folder with pictures and the avatars' packages, whose manifests keep the numbers.
 
     Args:
         inputs: Photos and video files.
         output: Folder for the report; made where it does not exist.
+        split: `"blocks"` holds back every fifth block of 12 frames, `"last"` the last 20 percent.
+        fit_only: Only fit the inputs and measure the distance to the landmarks: a tenth of the
+            time. Then an input that cannot be used raises instead of being reported.
         face: Which face of a photo is meant where there are several.
+        jobs: Inputs that are evaluated at the same time, in processes of their own. With more
+            than one, a script needs `if __name__ == "__main__":` around its call.
         progress: Called as `progress(stage, fraction)`.
 
     Raises:
-        NoFaceError: An input shows no face.
-        SeveralFacesError: A photo shows several and `face` is left out.
-        FaceCutError: The face in a photo reaches over the border.
-        ImageError: An input is neither a photo nor a video.
+        InputError: There is no input, or none of them can be evaluated; the subclass says why.
         ModelFileError: The landmarker's model was not found.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(one) for one in inputs]
+    if not paths:
+        raise InputError("nothing to evaluate", hint="Give one or more photos or videos.")
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    done: list[_Evaluated] = []
-    for path in paths:
-        with FaceLandmarker() as landmarker:
-            done.append(_evaluate_one(path, folder, landmarker, face, progress))
-    measurements = [one.measurement for one in done]
-    evaluation = Evaluation(measurements, folder / "report.json", folder / "report.html")
-    document = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False)
-    write_bytes(evaluation.json_path, document.encode())
-    page = report_page(
-        measurements,
-        {one.measurement.name: one.pictures for one in done},
-        {one.measurement.name: one.errors for one in done if one.measurement.kind == "video"},
-    )
-    write_bytes(evaluation.html_path, page.encode())
-    return evaluation
-
-
-def _evaluate_one(
-    path: Path,
-    folder: Path,
-    landmarker: FaceLandmarker,
-    choice: FaceChoice | None,
-    progress: ProgressCallback,
-) -> _Evaluated:
-    photo = _photo(path)
-    started = time.perf_counter()
-    if photo is not None:
-        kind, faces = "photo", [select_face(landmarker.detect(photo), choice)]
+    json_path, html_path = folder / "report.json", folder / "report.html"
+    if fit_only:
+        measurements, document = evaluate_fits(paths, folder, face, progress)
     else:
-        kind, faces = "video", _track(path, landmarker, progress)
-    seen = time.perf_counter()
-    progress(f"fit {path.name}", 0.0)
-    fitted = fit_picture(faces[0]) if kind == "photo" and faces[0] else fit_frames(faces)
-    seconds = {"landmarks": seen - started, "fit": time.perf_counter() - seen}
-    progress(f"fit {path.name}", 1.0)
-    errors = np.linalg.norm(fitted.errors(), axis=2).mean(axis=1)
-    one = _Evaluated(measure(path.name, kind, fitted, seconds), errors)
-    images = {0: photo} if photo is not None else _frames_of(path, _shown(fitted, errors))
-    for index, image in images.items():
-        one.pictures += _draw(image, index, fitted, folder, path)
-    return one
+        splits = SPLIT_NAMES if split == "both" else (_known(split),)
+        measurements, document = _evaluate_all(paths, folder, splits, face, jobs, progress)
+        write_bytes(html_path, report_page(document, folder).encode())
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(json_path, text.encode() + b"\n")
+    return Evaluation(measurements, document, json_path, html_path)
 
 
-def _photo(path: Path) -> NDArray[np.uint8] | None:
-    """Return the picture, or None where the file is a video.
-
-    Raises:
-        ImageError: Neither.
-    """
-    try:
-        return read_image(path)
-    except ImageError as not_a_picture:
-        try:
-            open_video(path)
-        except VideoError:
-            raise not_a_picture from None
-        return None
+def _known(split: str) -> SplitName:
+    for name in SPLIT_NAMES:
+        if name == split:
+            return name
+    raise InputError(
+        f"there is no split {split!r}", hint=f"Choose {', '.join(SPLIT_NAMES)} or both."
+    )
 
 
-def _track(
-    path: Path, landmarker: FaceLandmarker, progress: ProgressCallback
-) -> list[FaceLandmarks | None]:
-    video = open_video(path)
-    total = max(video.frame_count, 1)
-    faces = []
-    for index, frame in enumerate(video):
-        faces.append(landmarker.track(frame.image, frame.time_seconds))
-        progress(f"landmarks of {path.name}", min(1.0, (index + 1) / total))
-    return faces
+def _evaluate_all(
+    paths: Sequence[Path],
+    folder: Path,
+    splits: Sequence[SplitName],
+    face: FaceChoice | None,
+    jobs: int,
+    progress: ProgressCallback,
+) -> tuple[list[FitMeasurement], dict[str, Any]]:
+    from lifemask._version import __version__
 
-
-def _shown(fitted: FittedFrames, errors: NDArray[np.float64]) -> list[int]:
-    """Return frames from the best to the worst."""
-    order = np.array(fitted.tracked())[np.argsort(errors, kind="stable")]
-    places = np.linspace(0, len(order) - 1, min(_SHOWN_FRAMES, len(order))).round().astype(int)
-    return sorted({int(order[place]) for place in places})
-
-
-def _frames_of(path: Path, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
-    video = enumerate(open_video(path))
-    return {index: frame.image for index, frame in video if index in set(wanted)}
-
-
-def _draw(
-    image: NDArray[np.uint8], index: int, fitted: FittedFrames, folder: Path, path: Path
-) -> list[tuple[str, str]]:
-    solution, face = fitted.solutions[index], fitted.faces[index]
-    assert solution is not None and face is not None
-    model = load_head_model()
-    vertices = model.vertices(fitted.identity, solution.coefficients, gaze=solution.gaze)
-    drawings = {
-        "landmarks": landmark_overlay(image, face.pixels, fitted.pixels(index)),
-        "mesh": wireframe_overlay(image, vertices, model.topology, solution.pose, fitted.camera),
+    tasks = [
+        Task(path, folder / name, tuple(splits), face)
+        for path, name in zip(paths, _folder_names(paths), strict=True)
+    ]
+    done = run_all(tasks, jobs, progress)
+    found = {task.folder.name: one for task, one in zip(tasks, done.inputs, strict=True)}
+    document: dict[str, Any] = {
+        "format": "lifemask-evaluation",
+        "version": DOCUMENT_VERSION,
+        "lifemask": __version__,
+        "machine": done.machine,
+        "splits": list(splits),
+        "not_computed": done.not_computed,
+        "inputs": [one.document for one in done.inputs],
+        "people": rank_one(found),
+        "seconds": done.seconds,
     }
-    written = []
-    for what, drawing in drawings.items():
-        name = f"{path.stem}-{index:05d}-{what}.jpg"
-        write_image(folder / name, drawing)
-        caption = f"{what}, frame {index}, error {100 * solution.error_interocular:.2f} %"
-        written.append((name, caption))
-    return written
+    document["targets"] = judge(document)
+    document["passed"] = not any(one["verdict"] == "missed" for one in document["targets"])
+    return [one.fit for one in done.inputs if one.fit is not None], document
+
+
+def _folder_names(paths: Sequence[Path]) -> list[str]:
+    """Return one name for each input, that of its file, with a number where it repeats."""
+    names: list[str] = []
+    for path in paths:
+        name, number = path.stem, 2
+        while name.lower() in {other.lower() for other in names}:
+            name, number = f"{path.stem}-{number}", number + 1
+        names.append(name)
+    return names

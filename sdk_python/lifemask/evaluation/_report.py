@@ -1,117 +1,273 @@
-"""The report that people read: one page without scripts."""
+"""The page that people read: one file without scripts, its pictures inside."""
 
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lifemask.evaluation._measure import AIM_PERCENT, MUST_PERCENT
+from lifemask.evaluation._report_charts import bars, embedded_picture, timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from lifemask.evaluation._measure import FitMeasurement
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
-table { border-collapse: collapse; margin: 1em 0; }
-td, th { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
+:root { color-scheme: light dark; --line: #8885; --soft: #8881; --bad: #c22; --good: #283;
+  --aim: #06c; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1em auto; max-width: 72em;
+  padding: 0 .8em; }
+h1 { line-height: 1.2; } h2 { margin-top: 2em; border-top: 2px solid var(--line); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: .6em 0; font-size: .9em;
+  font-variant-numeric: tabular-nums; }
+td, th { padding: .2em .6em; text-align: right; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; }
-figure { display: inline-block; margin: .5em; vertical-align: top; }
-figure img { width: 31em; max-width: 100%; } figcaption { color: #555; }
-.bad { color: #b00; font-weight: bold; } svg { max-width: 100%; }
+.text td { text-align: left; white-space: normal; }
+figure { margin: 1em 0; } img, svg { max-width: 100%; height: auto; }
+figcaption, .note { opacity: .75; font-size: .9em; }
+.missed { color: var(--bad); font-weight: bold; } .must { color: var(--good); }
+.aim { color: var(--aim); font-weight: bold; }
+details { margin: .5em 0; } summary { cursor: pointer; } code { overflow-wrap: anywhere; }
 """
-_CHART_WIDTH, _CHART_HEIGHT = 900, 160
+
+COLUMNS = (
+    ("psnr", "PSNR dB", 1),
+    ("psnr_mouth", "mouth dB", 1),
+    ("psnr_eyes", "eyes dB", 1),
+    ("ssim", "SSIM", 3),
+    ("ssim_inside", "SSIM in mask", 3),
+    ("lpips", "LPIPS", 3),
+    ("lpips_mouth", "LPIPS mouth", 3),
+    ("lpips_eyes", "LPIPS eyes", 3),
+    ("sharpness", "sharpness", 2),
+    ("landmarks_all", "landmarks %", 2),
+    ("landmarks_lips", "lips %", 2),
+    ("landmarks_lids", "lids %", 2),
+    ("identity", "identity", 2),
+)
+"""Key, title and decimals of the numbers of a row."""
+
+_SECTIONS = (
+    ("masks", "Masks"),
+    ("fit", "Fit"),
+    ("photo", "The photo again"),
+    ("game", "In a game"),
+    ("identity", "Other lights"),
+)
 
 
-def report_page(
-    measurements: Sequence[FitMeasurement],
-    pictures: Mapping[str, Sequence[tuple[str, str]]],
-    curves: Mapping[str, NDArray[np.float64]],
-) -> str:
+def report_page(document: dict[str, Any], folder: Path) -> str:
     """Return the page.
 
     Args:
-        measurements: One for each input.
-        pictures: Relative path and caption of each picture, by name of the input.
-        curves: Error of each frame, percent, by name of the input; photos have none.
+        document: Content of `report.json`.
+        folder: Where the pictures that it names lie.
     """
+    used = [one for one in document["inputs"] if one["status"] == "evaluated"]
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
-        f"<title>Fit report</title><style>{_STYLE}</style><h1>Fit report</h1>",
-        "<p>Distance between the landmarks that were detected and the fitted head, in percent of "
-        "the distance between the outer eye corners; mean over the points, then median over the "
-        f"frames. Must be ≤ {MUST_PERCENT}, aim ≤ {AIM_PERCENT}. <em>personal</em> is the median "
-        "with the offsets that <code>build</code> adds to the identity of a video.</p>",
-        _table(measurements),
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
+        f"<title>Evaluation</title><style>{_STYLE}</style><h1>Evaluation</h1>",
+        f"<p class='note'>lifemask {_safe(document['lifemask'])}, {_safe(document['machine'])}, "
+        f"{document['seconds']:.0f} s for {len(document['inputs'])} inputs.</p>",
+        *(f"<p class='missed'>Not computed: {_safe(name)}. {_safe(why)}</p>"
+          for name, why in sorted(document["not_computed"].items())),
+        "<h2>Targets</h2>", _targets(document["targets"]),
+        "<h2>Held-out frames at a glance</h2>", _glance(used),
+        _refused(document["inputs"]), _people(document["people"]),
+    ]  # fmt: skip
+    for one in used:
+        parts.append(f"<h2>{_safe(one['name'])}</h2>")
+        parts += _clip(one, folder) if one["kind"] == "video" else _photo(one, folder)
+    return "\n".join(part for part in parts if part)
+
+
+def _safe(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]], kind: str = "") -> str:
+    """Return a table; cells that begin with `<td` are taken as they are, others are escaped."""
+    head = "".join(f"<th>{_safe(title)}</th>" for title in titles)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+    return f"<div class='wide'><table class='{kind}'><tr>{head}</tr>{body}</table></div>"
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return text if text.startswith("<td") else f"<td>{_safe(text)}</td>"
+
+
+def _number(value: object, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}" if isinstance(value, int | float) else "–"
+
+
+def _between(limits: Sequence[float | None], unit: str) -> str:
+    low, high = limits
+    if high is None:
+        return f"≥ {low:g} {unit}".rstrip()
+    return f"≤ {high:g} {unit}".rstrip() if not low else f"{low:g} to {high:g}"
+
+
+def _targets(rows: Sequence[dict[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        found = ", ".join(f"{place} {number:.2f}" for place, number in row["found"])
+        verdict = row["verdict"]
+        lines.append(
+            [
+                row["name"],
+                f"<td class='{verdict}'>{row['value']:.2f} {_safe(row['unit'])}</td>",
+                _between(row["must"], row["unit"]),
+                _between(row["aim"], row["unit"]),
+                f"<td class='{verdict}'>{verdict}</td>",
+                found,
+            ]
+        )
+    note = "<p class='note'>The number is that of the input that keeps the least.</p>"
+    return table(["what", "value", "must", "aim", "kept", "where"], lines, "text") + note
+
+
+def _glance(used: Sequence[dict[str, Any]]) -> str:
+    """Return one line for each clip, split and row that is not a variant."""
+    lines = []
+    for one in used:
+        for name, split in one.get("splits", {}).items():
+            for row in split["rows"]:
+                if not row["exposure_gain"]:
+                    lines.append([one["name"], name, _title(row), *_numbers(row)])
+    if not lines:
+        return "<p>No clip was evaluated.</p>"
+    return table(["clip", "split", "row", *(title for _, title, _ in COLUMNS)], lines)
+
+
+def _title(row: dict[str, Any]) -> str:
+    words = [row["method"], row["mode"] or "", "gain" if row["exposure_gain"] else ""]
+    return ", ".join(word for word in words if word)
+
+
+def _numbers(row: dict[str, Any]) -> Iterator[str]:
+    for key, _, decimals in COLUMNS:
+        yield _number(row.get(key), decimals)
+
+
+def _refused(inputs: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [one["name"], one["reason"], one["hint"]] for one in inputs if one["status"] != "evaluated"
     ]
-    for one in measurements:
-        parts.append(f"<h2>{html.escape(one.name)}</h2>{_facts(one)}")
-        if one.name in curves:
-            parts.append(_chart(curves[one.name]))
-        parts += [_figure(path, caption) for path, caption in pictures.get(one.name, ())]
-    return "\n".join(parts)
+    if not rows:
+        return ""
+    return "<h2>Not evaluated</h2>" + table(["input", "why", "what to do"], rows, "text")
 
 
-def _table(measurements: Sequence[FitMeasurement]) -> str:
-    regions = list(measurements[0].regions)
-    titles = ["input", "frames", "lost", "median", "90 %", "largest", "personal", *regions]
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    return f"<table><tr>{head}</tr>{''.join(_row(one, regions) for one in measurements)}</table>"
-
-
-def _row(one: FitMeasurement, regions: Sequence[str]) -> str:
-    mark = "" if one.passed else " class='bad'"
-    cells = [
-        f"<td>{html.escape(one.name)}</td><td>{one.frames}</td><td>{one.lost}</td>",
-        f"<td{mark}>{one.error.median:.2f}</td>",
-        f"<td>{one.error.percentile_90:.2f}</td><td>{one.error.largest:.2f}</td>",
-    ]
-    personal = "" if one.personal is None else f"{one.personal.median:.2f}"
-    cells.append(f"<td>{personal}</td>")
-    cells += [f"<td>{one.regions[region].median:.2f}</td>" for region in regions]
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _facts(one: FitMeasurement) -> str:
-    facts = [
-        f"focal length {one.focal:.2f} × the longer side",
-        f"identity {one.identity_norm:.2f} × that of an average adult",
-    ]
-    if one.bias is not None:
-        facts.append(f"constant part of the error {one.bias:.2f} %")
-    facts += [f"{step} {seconds:.1f} s" for step, seconds in one.seconds.items()]
-    lines = [", ".join(facts)]
-    if one.mean_coefficients:
-        lines.append("mean coefficients: " + _listed(one.mean_coefficients))
-    if one.agreement:
-        lines.append("correlation with the landmarker's own scores: " + _listed(one.agreement))
-    return "".join(f"<p>{line}</p>" for line in lines)
-
-
-def _listed(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{html.escape(name)} {value:.2f}" for name, value in values.items())
-
-
-def _figure(path: str, caption: str) -> str:
-    source, text = html.escape(path, quote=True), html.escape(caption)
-    return f"<figure><img src='{source}' alt='{text}'><figcaption>{text}</figcaption></figure>"
-
-
-def _chart(errors: NDArray[np.float64]) -> str:
-    """Return the error over the frames as a drawing."""
-    top = max(float(errors.max()) * 1.1, MUST_PERCENT * 1.2)
-    x = np.linspace(0, _CHART_WIDTH, len(errors))
-    y = _CHART_HEIGHT * (1.0 - errors / top)
-    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-    limit = _CHART_HEIGHT * (1.0 - MUST_PERCENT / top)
+def _people(people: dict[str, Any] | None) -> str:
+    if people is None:
+        return ""
+    lines = [
+        [
+            row["name"], f"{row['right']} of {row['renders']}", _number(row["distance"]),
+            _number(row["nearest_other"]), ", ".join(row["taken_for"]) or "–",
+        ]
+        for row in people["rows"]
+    ]  # fmt: skip
+    titles = ["person", "recognised", "distance", "nearest other person", "taken for"]
     return (
-        f"<svg viewBox='0 0 {_CHART_WIDTH} {_CHART_HEIGHT}' width='{_CHART_WIDTH}'>"
-        f"<line x1='0' x2='{_CHART_WIDTH}' y1='{limit:.1f}' y2='{limit:.1f}' stroke='#b00' "
-        "stroke-dasharray='4'/>"
-        f"<polyline points='{line}' fill='none' stroke='#06c' stroke-width='1.5'/></svg>"
+        f"<h2>Identity</h2><p>Renders at ±30° under two new lights: "
+        f"{people['rank_one_percent']:.1f} % lie nearest to their own person among "
+        f"{people['people']} ({_safe(people['network'])}; below {people['same_person']} counts "
+        "as the same person). A clip's references are held-out frames; a photo's is the photo "
+        "that its avatar was built from.</p>" + table(titles, lines)
     )
+
+
+def _fit(one: dict[str, Any]) -> str:
+    fit = one["fit"]
+    kept = "" if fit["passed"] else " class='missed'"
+    regions = {name: error["median"] for name, error in fit["regions"].items()}
+    return (
+        f"<p{kept}>Landmark error of the fit, in sample: median {fit['error']['median']:.2f} %, "
+        f"90 % of frames ≤ {fit['error']['percentile_90']:.2f} %.</p>" + bars(regions, "%")
+    )
+
+
+def _clip(one: dict[str, Any], folder: Path) -> Iterator[str]:
+    yield (
+        f"<p>{one['frames']} frames at {one['rate_hz']:g} Hz, {one['lost']} without a face. "
+        f"Masks version {one['mask']['version']}, SHA-256 <code>{one['mask']['sha256']}</code>."
+        "</p>"
+    )
+    yield _fit(one)
+    for name, split in one["splits"].items():
+        yield from _split(one, name, split, folder)
+    if "game" in one:
+        yield _game(one["game"])
+    for section, title in _SECTIONS:
+        yield _figures(one, section, title, folder)
+
+
+def _split(one: dict[str, Any], name: str, split: dict[str, Any], folder: Path) -> Iterator[str]:
+    words = {"blocks": "Blocks", "last": "Last 20 %"}[name]
+    cover = split["coverage"]
+    yield f"<h3>{words}: {split['train']} training, {split['test']} test frames</h3>"
+    yield timeline(one["frames"], split["train_frames"], split["test_frames"],
+                   split["psnr_by_frame"])  # fmt: skip
+    yield (
+        f"<p>Distance of a test expression to the nearest training expression: median "
+        f"{cover['median']:.2f}, largest {cover['largest']:.2f}; consecutive frames are "
+        f"{cover['step']:.2f} apart. Landmarks on test frames, tracked with the avatar's head: "
+        f"{split['held_out_landmarks_percent']:.2f} %.</p>"
+    )
+    lines = [[_title(row), *_numbers(row), row["undetected"]] for row in split["rows"]]
+    yield table(["row", *(title for _, title, _ in COLUMNS), "no face"], lines)
+    yield _temporal(split["temporal"], split["agreement"])
+    yield _figures(one, name, "", folder)
+
+
+def _temporal(temporal: dict[str, Any], agreement: dict[str, Any]) -> str:
+    lines = [
+        [
+            mode, _number(temporal[mode].get("forehead_mm"), 3),
+            _number(temporal[mode].get("forehead_across_mm"), 3),
+            _number(temporal[mode]["weight_jerk"], 4), agreement[mode]["compared"],
+            _number(agreement[mode]["median_r"]), _number(agreement[mode]["median_lag"], 1),
+        ]
+        for mode in ("tracked", "driven")
+    ]  # fmt: skip
+    titles = ["mode", "forehead mm", "across mm", "weight jerk", "channels", "median r", "lag"]
+    unrest = temporal["texture_unrest"]
+    still = f"{temporal['still_frames']} still frames"
+    if unrest is not None:
+        still += f"; unwrapped texture changes by {unrest:.2f} of 255 from frame to frame there"
+    return table(titles, lines) + f"<p class='note'>{still}.</p>"
+
+
+def _game(game: dict[str, Any]) -> str:
+    return (
+        f"<p>Three lights, −40°, 0° and 40°: a face was found in "
+        f"{game['views'] - game['undetected']} of {game['views']} views; detected landmarks lie "
+        f"{_number(game.get('all_percent'))} % from those of the head (lips "
+        f"{_number(game.get('lips_percent'))} %, lids {_number(game.get('lids_percent'))} %).</p>"
+    )
+
+
+def _photo(one: dict[str, Any], folder: Path) -> Iterator[str]:
+    yield _fit(one)
+    yield "<p>In sample: the avatar against the photo that it was built from.</p>"
+    yield table([title for _, title, _ in COLUMNS], [list(_numbers(one["in_sample"]))])
+    yield _game(one["game"])
+    for section, title in _SECTIONS:
+        yield _figures(one, section, title, folder)
+
+
+def _figures(one: dict[str, Any], section: str, title: str, folder: Path) -> str:
+    found = [picture for picture in one["pictures"] if picture["section"] == section]
+    if not found:
+        return ""
+    shown = [
+        f"<figure><img alt='{_safe(picture['caption'])}' "
+        f"src='{embedded_picture(folder / picture['path'])}' loading='lazy'>"
+        f"<figcaption>{_safe(picture['caption'])}</figcaption></figure>"
+        for picture in found
+    ]
+    return (f"<h3>{title}</h3>" if title else "") + "".join(shown)

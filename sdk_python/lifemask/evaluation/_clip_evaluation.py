@@ -1,0 +1,262 @@
+"""Everything that is measured of one clip."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lifemask.avatar import Avatar, build
+from lifemask.evaluation._clip_pictures import ClipPictures
+from lifemask.evaluation._drawing import AvatarDrawing, clip_light
+from lifemask.evaluation._footage import Footage, read_footage
+from lifemask.evaluation._game import game_views, identity_views
+from lifemask.evaluation._masks import MASK_VERSION
+from lifemask.evaluation._measure import fit_frames, measure
+from lifemask.evaluation._methods import Copy, MeanFrame, Method, StaticTexture
+from lifemask.evaluation._scores import Judges, Row, Scorer
+from lifemask.evaluation._session import (
+    TEXTURE_SIZE,
+    Clock,
+    Evaluated,
+    keep_numbers,
+    landmark_units,
+    prefixed,
+)
+from lifemask.evaluation._splits import Split, SplitName, coverage, make_split
+from lifemask.evaluation._states import States, driven_states, tracked_states
+from lifemask.evaluation._temporal import (
+    agreement,
+    forehead_jitter,
+    still_runs,
+    texture_unrest,
+    weight_jerk,
+)
+from lifemask.tracking import LandmarkShape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lifemask._progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What all splits of a clip share."""
+
+    footage: Footage
+    judges: Judges
+    pictures: ClipPictures
+    clock: Clock
+    progress: ProgressCallback
+
+
+def evaluate_clip(
+    path: Path,
+    folder: Path,
+    splits: Sequence[SplitName],
+    judges: Judges,
+    progress: ProgressCallback,
+) -> Evaluated:
+    """Measure a clip on frames that were held back.
+
+    Args:
+        path: The video.
+        folder: Of the report; pictures and packages are written into it.
+        splits: Which.
+        judges: Networks that look at pictures.
+        progress: Called as `progress(stage, fraction)`.
+
+    Raises:
+        InputError: No face, too short, not a video.
+    """
+    clock = Clock()
+    with clock("landmarks"):
+        footage = read_footage(path, progress)
+    parts = [make_split(name, footage.count).limited_to(footage.usable) for name in splits]
+    session = _Session(footage, judges, ClipPictures(footage, folder), clock, progress)
+    progress(f"fit {path.name}", 0.0)
+    with clock("fit"):
+        fitted = fit_frames(footage.faces)
+    fit = measure(path.name, "video", fitted, {})
+    session.pictures.fit(fitted)
+    document = {
+        "name": path.name,
+        "kind": "video",
+        "status": "evaluated",
+        "frames": footage.count,
+        "lost": sum(face is None for face in footage.faces),
+        "rate_hz": round(footage.rate_hz, 3),
+        "mask": {
+            "version": MASK_VERSION,
+            "sha256": footage.masks.sha256,
+            "share_of_cut_picture": round(footage.masks.share(range(footage.count)), 4),
+        },
+        "fit": {**asdict(fit), "passed": fit.passed},
+        "splits": {},
+    }
+    session.pictures.masks(parts)
+    found = Evaluated(document, fit=fit)
+    for split in parts:
+        last = split.name == parts[-1].name
+        document["splits"][split.name] = _evaluate_split(session, split, found, last=last)
+    document["pictures"] = session.pictures.written
+    document["seconds"] = clock.seconds
+    return found
+
+
+def _evaluate_split(
+    session: _Session, split: Split, found: Evaluated, *, last: bool
+) -> dict[str, Any]:
+    footage, clock, name = session.footage, session.clock, session.footage.path.name
+    package = session.pictures.folder / f"{split.name}.lifemask"
+    with clock("build"):
+        build(
+            footage.path,
+            package,
+            frames={0: split.train},
+            texture_size=TEXTURE_SIZE,
+            progress=prefixed(session.progress, f"{name}, {split.name}"),
+        )
+        avatar = Avatar.load(package)
+    session.progress(f"track {name}, {split.name}", 0.0)
+    with clock("track"):
+        focal = float(avatar.manifest.metrics["focal_length_px"])
+        tracked = tracked_states(footage, avatar.head, focal)
+        driven = driven_states(footage, avatar.head, split)
+    units = landmark_units(avatar, tracked)
+    test = [i for i in split.test if i in tracked.frames]
+    with clock("light"):
+        drawing = AvatarDrawing(avatar, footage)
+        light = clip_light(drawing, footage, tracked, split)
+    scorer = Scorer(footage, test, session.judges, units)
+    methods: list[Method] = [MeanFrame(footage, split), Copy(footage, split)]
+    for mode, states in (("tracked", tracked), ("driven", driven)):
+        for gain in (False, True):
+            methods.append(StaticTexture(drawing, states, light, mode, gain=gain))
+    rows = [_scored(session, split, scorer, method) for method in methods]
+    session.pictures.rows(split, methods, rows)
+    document = {
+        "train": len(split.train),
+        "test": len(test),
+        "test_frames": _ranges(split.test),
+        "train_frames": _ranges(split.train),
+        "coverage": {
+            k: round(v, 4)
+            for k, v in asdict(
+                coverage(
+                    tracked.coefficients(footage.count),
+                    split.limited_to(_solved(tracked, footage.count)),
+                )
+            ).items()
+        },
+        "held_out_landmarks_percent": _held_out_error(avatar, tracked, footage, test, units),
+        "exposure_drift": round(float(np.ptp(light.gains)), 4),
+        "rows": [row.to_dict() for row in rows],
+        "psnr_by_frame": {
+            row.mode: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
+            for row in rows
+            if row.mode and not row.gain
+        },
+        "temporal": _temporal(session, avatar, tracked, driven),
+        "agreement": {
+            mode: agreement(states.coefficients(footage.count), footage.faces)
+            for mode, states in (("tracked", tracked), ("driven", driven))
+        },
+    }
+    if last:
+        with clock("identity and game"):
+            _other_views(session, avatar, tracked, split, scorer, found)
+    about = {
+        "evaluation_split": split.name,
+        "evaluation_mask_sha256": footage.masks.sha256,
+        "evaluation_test_frames": len(test),
+        "evaluation_landmarks_percent": document["held_out_landmarks_percent"],
+    }
+    keep_numbers(package, avatar, rows, about)
+    document["package"] = f"{package.parent.name}/{package.name}"
+    return document
+
+
+def _scored(session: _Session, split: Split, scorer: Scorer, method: Method) -> Row:
+    stage = f"{session.footage.path.name}, {split.name}: {method.name} {method.mode}".rstrip()
+    stage += " with gain" if method.gain else ""
+    with session.clock("score"):
+        avatar = method.mode != ""
+        return scorer.row(method, look=avatar, tick=lambda share: session.progress(stage, share))
+
+
+def _solved(states: States, count: int) -> NDArray[np.bool_]:
+    return np.array([i in states.frames for i in range(count)])
+
+
+def _held_out_error(
+    avatar: Avatar,
+    states: States,
+    footage: Footage,
+    test: Sequence[int],
+    units: dict[int, float],
+) -> float:
+    """Return the median landmark error of the avatar's own head on test frames, percent."""
+    shape = LandmarkShape.from_head(avatar.head)
+    camera = footage.camera(states.camera)
+    errors = []
+    for index in test:
+        state = states.frames[index]
+        points = camera.project(state.pose.apply(shape.points(state.coefficients)))
+        far = np.linalg.norm(points - footage.pixels(index), axis=1)[:468]
+        errors.append(100.0 * float(far.mean()) / units[index])
+    return round(float(np.median(errors)), 4)
+
+
+def _temporal(session: _Session, avatar: Avatar, tracked: States, driven: States) -> dict[str, Any]:
+    footage = session.footage
+    runs = still_runs(footage)
+    with session.clock("temporal"):
+        document: dict[str, Any] = {"still_frames": sum(len(run) for run in runs)}
+        for mode, states in (("tracked", tracked), ("driven", driven)):
+            numbers = forehead_jitter(avatar.head, states, runs)
+            numbers["weight_jerk"] = weight_jerk(states.coefficients(footage.count))
+            document[mode] = {name: round(value, 5) for name, value in numbers.items()}
+        unrest = texture_unrest(footage, avatar.head, tracked, runs)
+        document["texture_unrest"] = None if unrest is None else round(unrest, 3)
+    return document
+
+
+def _other_views(
+    session: _Session,
+    avatar: Avatar,
+    tracked: States,
+    split: Split,
+    scorer: Scorer,
+    found: Evaluated,
+) -> None:
+    """Draw the avatar in other lights and from other sides."""
+    session.progress(f"{session.footage.path.name}: other lights and sides", 0.0)
+    lively = max(
+        (i for i in split.train if i in tracked.frames),
+        key=lambda i: float(np.linalg.norm(tracked.frames[i].coefficients)),
+    )
+    views, labels, numbers = game_views(avatar, tracked.frames[lively].coefficients, session.judges)
+    session.pictures.sheet("game", views, labels, f"the expression of frame {lively}, frozen")
+    pictures, found.renders = identity_views(avatar, session.judges)
+    session.pictures.sheet(
+        "identity", pictures, None, "neutral, ±30°, two lights: compared with all people at hand"
+    )
+    found.references = scorer.reference_embeddings()
+    found.document["game"] = {"frame": lively, **numbers}
+
+
+def _ranges(numbers: Sequence[int]) -> list[list[int]]:
+    """Return runs of consecutive numbers as `[first, last]`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return runs
