@@ -120,6 +120,7 @@ def _evaluate_split(
             package,
             frames={0: split.train},
             texture_size=TEXTURE_SIZE,
+            workers=1,
             progress=prefixed(session.progress, f"{name}, {split.name}"),
         )
         avatar = Avatar.load(package)

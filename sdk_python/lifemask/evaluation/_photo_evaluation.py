@@ -72,7 +72,7 @@ def evaluate_photo(
     package = folder / "photo.lifemask"
     with clock("build"):
         build(
-            path, package, face=choice, texture_size=TEXTURE_SIZE,
+            path, package, face=choice, texture_size=TEXTURE_SIZE, workers=1,
             progress=prefixed(progress, path.name),
         )  # fmt: skip
         avatar = Avatar.load(package)

@@ -92,44 +92,41 @@ def _state(solution: FrameSolution) -> HeadState:
 def driven_states(footage: Footage, head: Head, split: Split) -> States:
     """Return what a server streams of the clip, applied to the avatar.
 
+    A server sends the frames of a `TrackedPerformance` as they are, float32 by channel name, so
+    that performance is run here, without a connection.
+
     The performer is met in the training frames alone, as a live performer is met before the show.
-    Then all frames pass in order through the causal solver, the live smoothing and the messages
-    of the wire, there and back; the coefficients reach the avatar by name. Only landmarks are
-    looked at. The wire's head is the performer's fitted one: a similarity between the two resting
-    heads, the same for all frames, brings the avatar to its place.
+    Then all frames pass in order through the causal solver and the live smoothing; the
+    coefficients reach the avatar by name. Only landmarks are looked at. The head that is streamed
+    is the performer's fitted one: a similarity between the two resting heads, the same for all
+    frames, brings the avatar to its place.
 
     Args:
         footage: The clip.
         head: Of the avatar.
         split: Which frames the performer is met in.
     """
-    from lifemask.streaming import Retarget, decode_frame, encode_frame
-
     known = [footage.faces[i] for i in split.train]
     rehearsal = [known[i % len(known)] for i in range(max(_WARM_UP, len(known)))]
     recorded = _Recorded([*rehearsal, *footage.faces], footage)
     performance = TrackedPerformance(
         recorded, smoothing=Smoothing(), face=None, landmarker=recorded
     )
-    sender = Retarget(performance.channel_names, COEFFICIENT_NAMES, performance.channel_validity)
-    receiver = Retarget(COEFFICIENT_NAMES, COEFFICIENT_NAMES)
+    columns = [performance.channel_names.index(name) for name in COEFFICIENT_NAMES]
     frames = {}
     placed: _Placed | None = None
     for number, frame in enumerate(performance.frames()):
         index = number - len(rehearsal)
         if index < 0:
             continue
-        values = sender.apply(frame.coefficients)
-        message = encode_frame(frame, sequence=number + 1, layout=1, values=values)
-        received = decode_frame(type(message).FromString(message.SerializeToString()), receiver)
         if placed is None:
             assert performance.performer is not None
             placed = _Placed.of(head, performance.performer)
-        if received.tracking_state == TrackingState.TRACKED:
-            pose = Pose.from_quaternion(received.head_rotation, received.head_translation)
+        if frame.tracking_state == TrackingState.TRACKED:
+            pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation)
             frames[index] = HeadState(
-                received.coefficients.astype(np.float64),
-                received.gaze.astype(np.float64),
+                frame.coefficients[columns].astype(np.float64),
+                frame.gaze.astype(np.float64),
                 placed.pose(pose),
             )
     assert placed is not None

@@ -136,11 +136,11 @@ class _Unwrap:
         camera = self._footage.camera(self._states.camera)
         vertices = self._head.vertices(state.coefficients).astype(np.float64)
         pixels = self._raster.interpolate(self._faces, camera.project(state.pose.apply(vertices)))
-        places = pixels - np.float32(0.5)
+        x, y = np.moveaxis(pixels - np.float32(0.5), 2, 0)
         picture = np.ascontiguousarray(self._footage.pictures[index])
-        texture = cv2.remap(picture, places, np.empty(0), cv2.INTER_LINEAR)
+        texture = cv2.remap(picture, x, y, cv2.INTER_LINEAR)
         mask = self._footage.masks.region(index, "face").astype(np.uint8)
-        inside = cv2.remap(mask, places, np.empty(0), cv2.INTER_NEAREST) > 0
+        inside = cv2.remap(mask, x, y, cv2.INTER_NEAREST) > 0
         return np.asarray(texture, np.uint8), self._inside & inside
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         SubjectInfo,
     )
     from lifemask.streaming._frame_stream import FrameStream
-    from lifemask.streaming._messages import decode_frame, encode_frame
     from lifemask.streaming._retarget import Retarget
     from lifemask.streaming._serve import serve
     from lifemask.streaming._server import Server
@@ -41,8 +40,6 @@ _HOMES = {
     "Still": "_ahead",
     "SubjectInfo": "_client_types",
     "WatchReport": "_watch",
-    "decode_frame": "_messages",
-    "encode_frame": "_messages",
     "open_source": "_sources",
     "serve": "_serve",
     "watch": "_watch",
@@ -62,8 +59,6 @@ __all__ = [
     "Still",
     "SubjectInfo",
     "WatchReport",
-    "decode_frame",
-    "encode_frame",
     "open_source",
     "serve",
     "watch",
