@@ -23,7 +23,7 @@ from lifemask.tracking._performance import TrackedPerformance
 from lifemask.tracking._performer import Performer, fit_performer
 from lifemask.tracking._projection import guess_pose, interocular_pixels
 from lifemask.tracking._regions import FACE_OVAL, FACE_POINTS, LANDMARK_COUNT, REGIONS
-from lifemask.tracking._segmentation import segment_person
+from lifemask.tracking._segmentation import guided_coefficients, segment_person
 from lifemask.tracking._settings import SolveSettings, facing_weights
 from lifemask.tracking._shape import LandmarkShape
 
@@ -59,6 +59,7 @@ __all__ = [
     "fit_photos",
     "gaze_coefficients",
     "guess_pose",
+    "guided_coefficients",
     "interocular_pixels",
     "landmark_error",
     "measured_channels",
