@@ -2,15 +2,20 @@
 
 from lifemask.appearance._atlas import Texels, sample_bilinear
 from lifemask.appearance._bake import ATLAS_SIZE, BakedTextures, bake_textures
+from lifemask.appearance._hair_cap import HAIR_SIZE, FittedHair, HairCap, fit_hair_cap
 from lifemask.appearance._lighting import harmonics
 from lifemask.appearance._provenance import Provenance
 
 __all__ = [
     "ATLAS_SIZE",
+    "HAIR_SIZE",
     "BakedTextures",
+    "FittedHair",
+    "HairCap",
     "Provenance",
     "Texels",
     "bake_textures",
+    "fit_hair_cap",
     "harmonics",
     "sample_bilinear",
 ]

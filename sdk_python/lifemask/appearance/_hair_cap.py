@@ -102,7 +102,7 @@ def fit_hair_cap(
     for image, fit, person in zip(images, fits, persons, strict=True):
         matte = hair_matte(image, fit, head, person)
         if matte is not None:
-            sightings.append(Sighting(image, fit, matte))
+            sightings.append(Sighting.of(image, fit, matte, head))
     if (2 * len(sightings) <= len(images) and len(images) > 1) or not sightings:
         return None
     lowest = float(head.neutral[head.topology.neck_loop, 1].mean())

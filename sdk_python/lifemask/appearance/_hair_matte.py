@@ -27,6 +27,8 @@ _BARE: Final = 0.35
 """Share of the crown's rim that must look like hair for there to be any."""
 _LONGEST: Final = 0.17
 """Metres from the middle of the head beyond which nothing counts as hair."""
+_INNER: Final = 0.004
+"""Metres from the background within which colours may be mixed with it."""
 _FEW: Final = 60
 """Pixels of certain hair without which nothing can be told."""
 
@@ -38,10 +40,13 @@ class HairMatte:
     Attributes:
         hair: `(h, w)` float32 in [0, 1].
         person: `(h, w)` float32 in [0, 1], this person alone.
+        inner: `(h, w)` float32 in [0, 1]: away from the background, so that what the picture
+            shows there is nothing but the person.
     """
 
     hair: NDArray[np.float32]
     person: NDArray[np.float32]
+    inner: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,21 @@ def hair_matte(
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(colours, labels, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-    hair = _connected(found & (scene.person > 0.3), _certain(scene))
+    hair = _connected(found & (scene.person > 0.7), _certain(scene))
     fine = _refined(hair.astype(np.float32), image, scene)
     alone = _alone(scene, fit, (height, width)) * person
-    return HairMatte(np.asarray(fine * alone, np.float32), np.asarray(alone, np.float32))
+    inner = _inner(alone, _INNER / scene.pixel * width / scene.image.shape[1])
+    return HairMatte(np.asarray(fine * alone, np.float32), np.asarray(alone, np.float32), inner)
+
+
+def _inner(person: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+    import cv2
+
+    height, width = person.shape
+    # The border of the picture is no border of the person.
+    framed = cv2.copyMakeBorder((person > 0.8).astype(np.uint8), 4, 4, 4, 4, cv2.BORDER_REPLICATE)
+    distance = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5), np.float32)
+    return np.clip(distance[4 : 4 + height, 4 : 4 + width] / max(reach, 1.0) - 0.5, 0, 1)
 
 
 def _scene(

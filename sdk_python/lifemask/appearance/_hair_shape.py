@@ -9,7 +9,7 @@ import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.appearance._hair_grid import AROUND, DOME, ROWS
-from lifemask.geometry import vertex_normals
+from lifemask.geometry import rasterize, vertex_normals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
     from lifemask.appearance._hair_grid import HairGrid
     from lifemask.appearance._hair_matte import HairMatte
+    from lifemask.heads import Head
     from lifemask.tracking import PhotoFit
 
 LEAST: Final = 0.003
 """Metres that hair lies above the skin at the least."""
 _MOST: Final = 0.14
+_DEPTH_SIDE: Final = 320
+"""Longer side of the picture of what the bare head hides."""
+_HIDDEN: Final = 0.006
+"""Metres behind the bare head at which hair counts as hidden by it."""
+_FRONT: Final = 0.05
+"""Metres in front of the axis to which curtains reach beside the face."""
 _USUAL: Final = 0.012
 _CROWN: Final = 0.03
 _STEPS: Final = np.arange(-0.012, 0.15, 0.001)
@@ -49,11 +56,24 @@ class Sighting:
         image: `(h, w, 3)` uint8 sRGB.
         fit: Of the picture.
         matte: Of the picture.
+        nearest: `(h, w)` metres along the view to the bare head, at a smaller size; far where
+            there is none.
     """
 
     image: NDArray[np.uint8]
     fit: PhotoFit
     matte: HairMatte
+    nearest: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8], fit: PhotoFit, matte: HairMatte, head: Head) -> Sighting:
+        """Draw the bare head into the picture."""
+        camera = fit.camera.scaled(min(1.0, _DEPTH_SIDE / max(image.shape[:2])))
+        at = np.asarray(fit.pose.apply(head.vertices(fit.coefficients).astype(np.float64)))
+        faces = head.topology.faces[head.topology.parts["skin"].faces]
+        raster = rasterize(camera.project(at), -at[:, 2], faces, camera.width, camera.height)
+        nearest = np.where(raster.face >= 0, raster.depth, np.float32(1e3))
+        return cls(image, fit, matte, nearest.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -96,9 +116,20 @@ def solve_shape(grid: HairGrid, sightings: Sequence[Sighting]) -> HairShape:
         wanted = wanted / np.maximum(weight, 1e-9) - base
         lift = _solve(smooth, wanted, weight, _typical(wanted, weight))
         radius = np.clip(base + lift, floor, grid.skull + _MOST)
+        radius = np.minimum(radius, _beside_face(grid))
     coverage = solve_coverage(grid, radius, sightings, long=long)
     radius = _tapered(grid, radius, coverage, weight, long=long)
     return HairShape(_over_ears(grid, radius, coverage), coverage, long)
+
+
+def _beside_face(grid: HairGrid) -> NDArray[np.float64]:
+    """Return `(ROWS, AROUND)` metres beyond which a curtain would hang in front of the face."""
+    forward = np.cos(grid.azimuth)
+    furthest = np.where(forward > 0.15, _FRONT / np.maximum(forward, 0.15), np.inf)
+    lying = grid.skull + LEAST + 0.004
+    # Above the brows the limit opens up, so that no shelf forms.
+    above = 0.012 * np.maximum(DOME - 1 - np.arange(ROWS), 0)[:, None]
+    return np.maximum(lying, furthest + above)
 
 
 def _hangs(grid: HairGrid, sightings: Sequence[Sighting]) -> bool:
@@ -184,14 +215,21 @@ def solve_coverage(
     usual hairline. Long hair seen at the sides goes on around the back.
     """
     seen, trust = _seen(grid, radius, sightings)
-    prior = grid.usual
+    # A hairline lies a little above where the asset's mask ends in the nape.
+    back = np.clip((np.abs(grid.azimuth) - 1.9) / 0.4, 0, 1)
+    raised = np.concatenate([grid.usual[2:], np.zeros((2, AROUND))])
+    prior = grid.usual * (1 - back) + raised * back
     if long:
         last = _lowest_ring(grid, seen, trust)
-        depth = np.clip((np.abs(grid.azimuth) / np.pi - 0.42) / 0.1, 0, 1)
+        depth = np.clip((np.abs(grid.azimuth) / np.pi - 0.34) / 0.1, 0, 1)
         rows = np.clip((last + 1.5 - np.arange(ROWS)) / 2.0, 0, 1)
         prior = np.maximum(prior, rows[:, None] * depth)
     weight = np.minimum(trust, 1.0)
-    return np.clip(_solve(_smoothness(0.1, 0.1), seen, weight, prior, 0.05), 0, 1)
+    # In front of the ears pictures tell where hair ends, and what lies between is hair or not
+    # as its surroundings are; behind them the usual hairline is all there is.
+    doubt = 0.003 + 0.05 * np.clip((np.abs(grid.azimuth) - 1.6) / 0.4, 0, 1)
+    doubt = np.broadcast_to(doubt, seen.shape)
+    return np.clip(_solve(_smoothness(0.1, 0.1), seen, weight, prior, doubt), 0, 1)
 
 
 def _seen(
@@ -212,8 +250,10 @@ def seen_hair(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what a picture says of the hair at points of the shell, and how much it counts."""
     pixels, facing, inside = view_weight(points, vertex_normals(points, faces), sighting)
-    value = sample_bilinear(sighting.matte.hair[..., None], pixels)[:, 0]
-    return value, np.clip((facing - 0.12) / 0.25, 0, 1) * inside
+    value, inner = sample_bilinear(
+        np.dstack([sighting.matte.hair, sighting.matte.inner]), pixels
+    ).T
+    return value, np.clip((facing - 0.18) / 0.25, 0, 1) * inside * inner
 
 
 def view_weight(
@@ -222,7 +262,7 @@ def view_weight(
     """Return where points `(n, 3)` of the head frame lie in a picture, and how it shows them.
 
     Returns:
-        Pixels `(n, 2)`, cosine of the viewing angle `(n,)`, and whether it is in the picture.
+        Pixels `(n, 2)`, cosine of the viewing angle `(n,)`, and whether the picture shows it.
     """
     fit = sighting.fit
     at = fit.pose.apply(points)
@@ -230,7 +270,11 @@ def view_weight(
     facing = -(at * turned).sum(axis=1) / np.linalg.norm(at, axis=1)
     pixels = fit.camera.project(at)
     size = np.array([fit.camera.width, fit.camera.height])
-    return pixels, facing, np.all((pixels > 1) & (pixels < size - 1), axis=1)
+    inside = np.all((pixels > 1) & (pixels < size - 1), axis=1)
+    height, width = sighting.nearest.shape
+    column = np.clip((pixels[:, 0] * (width / size[0])).astype(int), 0, width - 1)
+    row = np.clip((pixels[:, 1] * (height / size[1])).astype(int), 0, height - 1)
+    return pixels, facing, inside & (-at[:, 2] < sighting.nearest[row, column] + _HIDDEN)
 
 
 def _lowest_ring(grid: HairGrid, seen: NDArray[np.float64], trust: NDArray[np.float64]) -> int:
@@ -274,6 +318,7 @@ def _tapered(
     flat = np.clip((1.9 - np.abs(grid.azimuth)) / 0.5, 0, 1) if long else np.ones(AROUND)
     dome = np.clip((ROWS * 0.62 - np.arange(ROWS)) / 3.0, 0, 1) if long else np.ones(ROWS)
     told = np.clip(3.0 * gaussian_filter(outlines, 1.5, mode=("nearest", "wrap")), 0, 1)
+    told *= np.clip((np.abs(grid.azimuth) - 0.8) / 0.4, 0, 1)
     rise = np.clip((away + 0.003) / _RISE, 0, 1)
     share = 1 - flat * dome[:, None] * (1 - told) * (1 - rise)
     low = grid.skull + LEAST
@@ -310,12 +355,13 @@ def _solve(
     wanted: NDArray[np.float64],
     weight: NDArray[np.float64],
     prior: NDArray[np.float64],
-    prior_weight: float = _PRIOR,
+    prior_weight: float | NDArray[np.float64] = _PRIOR,
 ) -> NDArray[np.float64]:
     from scipy import sparse
     from scipy.sparse.linalg import spsolve
 
     data = weight.ravel()
-    matrix = smooth + sparse.diags(data + prior_weight)
-    right = data * wanted.ravel() + prior_weight * prior.ravel()
+    doubt = np.broadcast_to(prior_weight, weight.shape).ravel()
+    matrix = smooth + sparse.diags(data + doubt)
+    right = data * wanted.ravel() + doubt * prior.ravel()
     return np.asarray(spsolve(matrix.tocsc(), right)).reshape(wanted.shape)

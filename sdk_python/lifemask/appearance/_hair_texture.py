@@ -25,8 +25,12 @@ _SURE: Final = 0.85
 """Share of hair in a pixel from which its colour is hair's alone."""
 _EVEN: Final = 0.35
 """Share of broad differences in brightness that is taken for light."""
-_STRANDS: Final = ((820, 14, 0.55), (260, 9, 0.6), (60, 5, 0.5))
-"""Cells around and down, and strength, of fine strands, of locks and of tufts."""
+_STRANDS: Final = {
+    False: ((1100, 46, 0.7), (420, 26, 0.55), (90, 11, 0.4)),
+    True: ((900, 14, 0.6), (300, 9, 0.6), (70, 5, 0.45)),
+}
+"""Cells around and down, and strength, of fine strands, of locks and of tufts: of short hair,
+and of long hair."""
 _SWIRL: Final = 0.05
 """Turns by which strands wind around the crown on their way down."""
 _FRINGE: Final = 0.55
@@ -85,7 +89,7 @@ def paint_cap(
     """
     texels = _texels(grid, size)
     colour, coverage, known, trust = _seen(grid, shape, sightings, texels)
-    noise = _strand_noise(texels, seed)
+    noise = _strand_noise(texels, shape.long, seed)
     vertex_coverage = grid.at_vertices(shape.coverage)[:, None]
     continued = _broken(texels.spread(vertex_coverage)[:, 0], noise)
     alpha = trust * coverage + (1 - trust) * continued
@@ -133,10 +137,12 @@ def _seen(
     best_known, best_trust = np.zeros(count, np.float32), np.zeros(count, np.float32)
     for sighting in sightings:
         pixels, facing, inside = view_weight(place[:, :3], place[:, 3:], sighting)
-        hair = sample_bilinear(sighting.matte.hair[..., None], pixels)[:, 0]
+        hair, inner = sample_bilinear(
+            np.dstack([sighting.matte.hair, sighting.matte.inner]), pixels
+        ).T
         shown = sample_bilinear(_hair_alone(sighting), pixels)
-        of_colour = (np.clip((facing - 0.1) / 0.4, 0, 1) * inside).astype(np.float32)
-        of_coverage = (np.clip((facing - 0.12) / 0.25, 0, 1) * inside).astype(np.float32)
+        of_colour = (np.clip((facing - 0.2) / 0.4, 0, 1) * inside * inner).astype(np.float32)
+        of_coverage = (np.clip((facing - 0.18) / 0.25, 0, 1) * inside * inner).astype(np.float32)
         colour += shown * (of_colour**2)[:, None]
         known += of_colour**2
         coverage += hair * of_coverage**2
@@ -162,14 +168,14 @@ def _hair_alone(sighting: Sighting) -> NDArray[np.float32]:
     return np.asarray(picture * inner[..., None] + far * (1 - inner[..., None]), np.float32)
 
 
-def _strand_noise(texels: _Texels, seed: int) -> NDArray[np.float32]:
+def _strand_noise(texels: _Texels, long: bool, seed: int) -> NDArray[np.float32]:
     """Return `(n,)` noise that is long along the strands, about unit variance."""
     total = np.zeros(len(texels.index), np.float32)
-    for number, (around, down, strength) in enumerate(_STRANDS):
+    for number, (around, down, strength) in enumerate(_STRANDS[long]):
         wave = 0.012 * np.sin(9.0 * texels.down + 40.0 * texels.around)
         place = texels.around + _SWIRL * texels.down + wave
         total += strength * periodic_noise(place, texels.down, (around, down), seed + number)
-    return total / np.float32(np.linalg.norm([s for _, _, s in _STRANDS]))
+    return total / np.float32(np.linalg.norm([s for _, _, s in _STRANDS[long]]))
 
 
 def _broken(coverage: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:

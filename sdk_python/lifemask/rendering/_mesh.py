@@ -76,6 +76,7 @@ def make_mesh(
         Materials(*(np.array(values, np.float32) for values in (rough, specular, scatter))),
         _coarsest(topology),
         presence,
+        build_texture(None, topology),
     )
 
 

@@ -10,6 +10,7 @@ from lifemask.geometry import Camera, Pose
 from lifemask.rendering._background import fill_background
 from lifemask.rendering._encoding import decode_table, encode_table
 from lifemask.rendering._framing import after, frame_head, pose_vertices
+from lifemask.rendering._hair import HAIR_PART, add_hair_surface, shade_hair, with_hair
 from lifemask.rendering._light import STUDIO_LIGHT, Light, lamp_arrays
 from lifemask.rendering._mesh import make_mesh
 from lifemask.rendering._occlusion import LidShadow, MouthShadow, resting_sky
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lifemask.appearance import HairCap
     from lifemask.capture import PerformanceFrame
     from lifemask.heads import Head
     from lifemask.rendering._background import Background
@@ -48,6 +50,8 @@ class Renderer:
         textures: `albedo` `(h, w, 3|4)` uint8 sRGB (alpha shapes the lashes), and if there
             `normal` (tangent space, green up) and `orm` (occlusion, roughness, metalness).
             Without `albedo` the head is grey.
+        hair: Cap of hair over the skin, drawn where `textures` has its picture `hair`; hidden
+            when left out.
         supersampling: Samples along each side of a pixel where surfaces end.
         neck_fade: Metres over which the lower end of the neck fades into the background.
         refine: Split the faces and round them, so that outlines show no corners.
@@ -58,6 +62,7 @@ class Renderer:
         head: Head,
         textures: Mapping[str, NDArray[np.uint8]],
         *,
+        hair: HairCap | None = None,
         supersampling: int = 2,
         neck_fade: float = 0.02,
         refine: bool = True,
@@ -68,6 +73,9 @@ class Renderer:
         self._samples = supersampling
         self._refinement = Refinement(head.topology) if refine else None
         self._mesh = make_mesh(head, textures, neck_fade, self._refinement)
+        self._hair = hair if "hair" in textures else None
+        if self._hair is not None:
+            self._mesh = with_hair(self._mesh, self._hair, textures["hair"], neck_fade)
         self._open_sky = resting_sky(head, _normals(head.neutral, head.topology.faces))
         self._mouth = MouthShadow(head)
         self._lids = (LidShadow(head, "left"), LidShadow(head, "right"))
@@ -167,12 +175,15 @@ class Renderer:
                 points = _project(exact, camera)
                 open_sky, footprints = refinement.values(open_sky), np.repeat(footprints, 4)
             positions = exact.astype(np.float32)
-        normals = _normals(positions, self._mesh.faces)
-        return Surface(points, positions, normals, open_sky, footprints)
+        normals = _normals(positions, self._mesh.faces[: self._mesh.lashes[1]])
+        surface = Surface(points, positions, normals, open_sky, footprints)
+        return (
+            surface if self._hair is None else add_hair_surface(surface, self._hair, pose, camera)
+        )
 
     def _draw(self, surface: Surface, camera: Camera) -> Buffers:
         from lifemask.geometry.raster_kernels import snap_points
-        from lifemask.rendering._surface_kernels import draw_faces
+        from lifemask.rendering._surface_kernels import draw_cutouts, draw_faces
 
         shape = (camera.height * self._samples, camera.width * self._samples)
         if self._buffers is None or self._buffers.face.shape != shape:
@@ -188,6 +199,11 @@ class Renderer:
         start, stop = self._mesh.lashes
         draw_faces(places, inverse_depths, faces, 0, start, True, face, depth)
         draw_faces(places, inverse_depths, faces, start, stop, False, lash_face, lash_depth)
+        if self._hair is not None:
+            footprints = surface.footprints
+            draw_cutouts(
+                places, inverse_depths, self._mesh, stop, footprints, self._samples, face, depth
+            )
         self._lash_rows = _rows_of(places[faces[start:stop], 1])
         return self._buffers
 
@@ -208,12 +224,17 @@ class Renderer:
         kernels.locate(mesh, surface, fragments, count)
         places = fragments.uv, fragments.footprint, count
         sample(mesh.albedo, *places, fragments.color)
+        hair = shade_hair(mesh, fragments, count, self._scratch) if len(mesh.hair.texels) else None
         if lamps is not None:
             if len(mesh.normal.texels):
                 sample(mesh.normal, *places, self._scratch)
+                if hair is not None:
+                    self._scratch[hair, :3] = 0.5, 0.5, 1.0
                 kernels.bend_normals(mesh, surface, fragments, self._scratch, count)
             if len(mesh.orm.texels):
                 sample(mesh.orm, *places, self._scratch)
+                if hair is not None:
+                    self._scratch[hair, :2] = 1.0, mesh.materials.roughness[HAIR_PART]
             kernels.apply_materials(mesh, fragments, self._scratch, count)
             light(lamps, mesh.materials, fragments, count)
         kernels.compose(fragments, *rows, decode_table(), encode_table(), picture)
@@ -230,6 +251,7 @@ def render(
     head: Head,
     textures: Mapping[str, NDArray[np.uint8]],
     *,
+    hair: HairCap | None = None,
     vertices: NDArray[np.float32] | None = None,
     pose: Pose | None = None,
     camera: Camera | None = None,
@@ -243,6 +265,7 @@ def render(
     Args:
         head: Geometry.
         textures: See `Renderer`.
+        hair: See `Renderer`.
         vertices: See `Renderer.render`.
         pose: Head frame to camera frame; facing the camera when left out.
         camera: 512 x 512 pixels when left out.
@@ -256,7 +279,7 @@ def render(
     """
     size = (camera.width, camera.height) if camera else (512, 512)
     default_camera, default_pose = frame_head(head, *size)
-    return Renderer(head, textures, supersampling=supersampling).render(
+    return Renderer(head, textures, hair=hair, supersampling=supersampling).render(
         vertices,
         pose=pose or default_pose,
         camera=camera or default_camera,

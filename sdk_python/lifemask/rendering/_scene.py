@@ -57,7 +57,7 @@ class Mesh(NamedTuple):
         faces_uv: `(n_faces, 3)` int32.
         uv: `(n_uv, 2)` float32.
         parts: `(n_faces,)` uint8, part number of each face.
-        lashes: First and one past the last face of the lashes; no other part comes after them.
+        lashes: First and one past the last face of the lashes; only hair comes after them.
         albedo: sRGB colour with alpha.
         normal: Tangent-space normals.
         orm: Occlusion, roughness, metalness.
@@ -65,6 +65,7 @@ class Mesh(NamedTuple):
         coarsest: `(parts,)` float32, the largest footprint (see `Surface.footprints`) at which a
             part is sampled: beyond it a texel would hold other islands too.
         presence: `(n_vertices,)` float32, opacity; the end of the neck fades into the background.
+        hair: sRGB colour with coverage, of the faces after the lashes; empty without hair.
     """
 
     faces: NDArray[np.int32]
@@ -78,6 +79,7 @@ class Mesh(NamedTuple):
     materials: Materials
     coarsest: NDArray[np.float32]
     presence: NDArray[np.float32]
+    hair: Texture
 
 
 class Surface(NamedTuple):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lifemask.appearance import HairCap
     from lifemask.heads import Head
     from lifemask.rendering._background import Background
 
@@ -42,6 +43,7 @@ def turntable(
     head: Head | Renderer,
     textures: Mapping[str, NDArray[np.uint8]] | None = None,
     *,
+    hair: HairCap | None = None,
     yaws: Sequence[float] = TURNTABLE_YAWS,
     width: int = 512,
     height: int | None = None,
@@ -54,6 +56,7 @@ def turntable(
     Args:
         head: The head, or a renderer that has its textures already.
         textures: See `Renderer`; not used with a renderer.
+        hair: See `Renderer`; not used with a renderer.
         yaws: Radians; positive turns the face toward its own left.
         width: Of each picture, pixels.
         height: Pixels; the same as the width when left out.
@@ -64,7 +67,7 @@ def turntable(
     Returns:
         One `(height, width, 3)` uint8 picture for each yaw.
     """
-    renderer = _as_renderer(head, textures)
+    renderer = _as_renderer(head, textures, hair)
     pictures = []
     for yaw in yaws:
         camera, pose = frame_head(renderer.head, width, height or width, yaw=yaw)
@@ -78,6 +81,7 @@ def preview(
     head: Head | Renderer,
     textures: Mapping[str, NDArray[np.uint8]] | None = None,
     *,
+    hair: HairCap | None = None,
     height: int = 640,
     light: Light | None = STUDIO_LIGHT,
 ) -> NDArray[np.uint8]:
@@ -86,13 +90,14 @@ def preview(
     Args:
         head: The head, or a renderer that has its textures already.
         textures: See `Renderer`; not used with a renderer.
+        hair: See `Renderer`; not used with a renderer.
         height: Pixels; the row is 4.5 times as wide.
         light: See `Renderer.render`.
 
     Returns:
         `(height, 4.5 height, 3)` uint8.
     """
-    renderer = _as_renderer(head, textures)
+    renderer = _as_renderer(head, textures, hair)
     coefficients = np.zeros(COEFFICIENT_COUNT, np.float32)
     for name, value in _PREVIEW_SMILE.items():
         coefficients[COEFFICIENT_INDEX[name]] = value
@@ -152,11 +157,13 @@ def contact_sheet(
 
 
 def _as_renderer(
-    head: Head | Renderer, textures: Mapping[str, NDArray[np.uint8]] | None
+    head: Head | Renderer,
+    textures: Mapping[str, NDArray[np.uint8]] | None,
+    hair: HairCap | None,
 ) -> Renderer:
     if isinstance(head, Renderer):
         return head
-    return Renderer(head, textures or {}, supersampling=STILL_SUPERSAMPLING)
+    return Renderer(head, textures or {}, hair=hair, supersampling=STILL_SUPERSAMPLING)
 
 
 def _write_labels(

@@ -19,6 +19,8 @@ from lifemask.geometry.raster_kernels import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lifemask.rendering._scene import Mesh, Texture
+
 
 @numba.njit(cache=True, nogil=True)
 def vertex_normals(
@@ -157,3 +159,83 @@ def draw_faces(
             e1 += dy1
             e2 += dy2
             value += value_dy
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def coverage_at(texture: Texture, u: float, v: float, level: int) -> float:
+    """Return the fourth channel of a texture at a place, bilinear, in [0, 1]."""
+    width, height = texture.widths[level], texture.heights[level]
+    x = min(max(u * width - 0.5, 0.0), width - 1.0)
+    y = min(max(v * height - 0.5, 0.0), height - 1.0)
+    column, row = int(x), int(y)
+    fx, fy = x - column, y - row
+    place = texture.offsets[level] + row * width + column
+    right = 1 if column + 1 < width else 0
+    below = width if row + 1 < height else 0
+    a, b = texture.texels[place] >> 24, texture.texels[place + right] >> 24
+    c, d = texture.texels[place + below] >> 24, texture.texels[place + below + right] >> 24
+    return ((a * (1 - fx) + b * fx) * (1 - fy) + (c * (1 - fx) + d * fx) * fy) / 255.0
+
+
+@numba.njit(cache=True, nogil=True)
+def draw_cutouts(
+    places: NDArray[np.int64],
+    inverse_depths: NDArray[np.float64],
+    mesh: Mesh,
+    start: int,
+    footprints: NDArray[np.float32],
+    samples: int,
+    face_out: NDArray[np.int32],
+    inverse_depth_out: NDArray[np.float32],
+) -> None:
+    """Draw faces from `start` on, both sides, where their texture covers the sample.
+
+    A share of the samples of each pixel as large as the coverage is drawn (alpha to coverage),
+    so that the order of the faces does not matter.
+    """
+    faces, faces_uv, uv, texture = mesh.faces, mesh.faces_uv, mesh.uv, mesh.hair
+    height, width = face_out.shape
+    count, last = samples * samples, texture.offsets.shape[0] - 1
+    # Steps that share no factor with any number of samples up to 64 scatter them over a pixel.
+    stride = 5 if count != 25 else 7
+    for index in range(start, faces.shape[0]):
+        i, j, k = faces[index, 0], faces[index, 1], faces[index, 2]
+        x0, y0 = places[i, 0], places[i, 1]
+        x1, y1, x2, y2 = places[j, 0], places[j, 1], places[k, 0], places[k, 1]
+        area = doubled_area(x0, y0, x1, y1, x2, y2)
+        valid = inverse_depths[i] > 0 and inverse_depths[j] > 0 and inverse_depths[k] > 0
+        if area == 0 or not valid:
+            continue
+        p, q, r = faces_uv[index, 0], faces_uv[index, 1], faces_uv[index, 2]
+        if area < 0:
+            x1, y1, x2, y2, j, k, q, r, area = x2, y2, x1, y1, k, j, r, q, -area
+        x_start, x_stop = pixel_range(x0, x1, x2, width)
+        y_start, y_stop = pixel_range(y0, y1, y2, height)
+        if x_start >= x_stop or y_start >= y_stop:
+            continue
+        level = int(max(footprints[index] + texture.log_size - math.log2(samples) + 0.5, 0.0))
+        level = min(level, last)
+        share = 1.0 / area
+        i0, i1 = inverse_depths[i] * share, inverse_depths[j] * share
+        i2 = inverse_depths[k] * share
+        b0, b1 = edge_bias(x1, y1, x2, y2), edge_bias(x2, y2, x0, y0)
+        b2 = edge_bias(x0, y0, x1, y1)
+        for row in range(y_start, y_stop):
+            y = row * SUBPIXELS + SUBPIXELS // 2
+            for column in range(x_start, x_stop):
+                x = column * SUBPIXELS + SUBPIXELS // 2
+                e0, e1 = edge(x1, y1, x2, y2, x, y), edge(x2, y2, x0, y0, x, y)
+                e2 = edge(x0, y0, x1, y1, x, y)
+                if ((e0 - b0) | (e1 - b1) | (e2 - b2)) < 0:
+                    continue
+                w0, w1, w2 = e0 * i0, e1 * i1, e2 * i2
+                inverse = w0 + w1 + w2
+                if inverse <= inverse_depth_out[row, column]:
+                    continue
+                u = (w0 * uv[p, 0] + w1 * uv[q, 0] + w2 * uv[r, 0]) / inverse
+                v = (w0 * uv[p, 1] + w1 * uv[q, 1] + w2 * uv[r, 1]) / inverse
+                rank = (row % samples) * samples + column % samples
+                threshold = ((rank * stride) % count + 0.5) / count
+                if coverage_at(texture, u, v, level) > threshold:
+                    inverse_depth_out[row, column] = inverse
+                    face_out[row, column] = index

@@ -41,7 +41,17 @@ def build_texture(
     rgba = _with_alpha(image)
     height, width = rgba.shape[:2]
     encode = encode_table() if color else _linear_encode_table()
-    levels = _pyramid(rgba, _covered(topology, width, height), decode, encode)
+    return _joined(_pyramid(rgba, _covered(topology, width, height), decode, encode), decode, color)
+
+
+def plain_texture(image: NDArray[np.uint8]) -> Texture:
+    """Build the pyramid of a picture `(h, w, 3|4)` uint8 sRGB that is no atlas."""
+    rgba = _with_alpha(image)
+    levels = _pyramid(rgba, np.ones(rgba.shape[:2], bool), decode_table(), encode_table())
+    return _joined(levels, decode_table(), True)
+
+
+def _joined(levels: list[NDArray[np.uint8]], decode: NDArray[np.float32], color: bool) -> Texture:
     sizes = np.array([level.shape[:2] for level in levels], np.int64)
     offsets = np.cumsum(np.append(0, sizes.prod(axis=1)[:-1]))
     return Texture(
@@ -50,7 +60,7 @@ def build_texture(
         np.ascontiguousarray(sizes[:, 1]),
         np.ascontiguousarray(sizes[:, 0]),
         decode,
-        0.5 * float(np.log2(width * height)),
+        0.5 * float(np.log2(sizes[0].prod())),
         color,
     )
 
