@@ -31,7 +31,7 @@ def main() -> None:
     found, seconds = [], 0.0
 
     regressor = BlendshapeRegressor()
-    renderer = Renderer(avatar.head, avatar.textures)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
     camera, pose = frame_head(avatar.head, SIZE, SIZE)
     path = folder / "landmark-network.mp4"
     with FaceLandmarker() as landmarker, VideoWriter(path, 2 * SIZE, SIZE, RATE_HZ) as video:

@@ -28,7 +28,7 @@ def main() -> None:
     video = lifemask.render(avatar, folder / "turntable.mp4", size=384, seconds=3.0, rate_hz=24.0)
     print(f"wrote {folder / 'turntable.png'} and {video.path} with {video.frames} frames")
 
-    renderer = Renderer(avatar.head, avatar.textures, supersampling=3)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
     pictures = turntable(renderer, yaws=[math.radians(a) for a in (-45, 0, 45)], width=320)
     camera, pose = frame_head(avatar.head, 320, 320, yaw=math.radians(20))
     for name in EXPRESSIONS:

@@ -51,7 +51,7 @@ def film(avatar: lifemask.Avatar, path: Path) -> list[lifemask.PerformanceFrame]
     """Draw the script into a video; return what was performed."""
     script = lifemask.ScriptedPerformance(duration_seconds=SECONDS, rate_hz=RATE_HZ)
     frames = list(script.frames())
-    renderer = Renderer(avatar.head, avatar.textures)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
     camera, pose = frame_head(avatar.head, SIZE, SIZE)
     with VideoWriter(path, SIZE, SIZE, RATE_HZ) as video:
         for frame in frames:

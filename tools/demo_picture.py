@@ -78,7 +78,7 @@ def compose(avatar: lifemask.Avatar) -> NDArray[np.uint8]:
     side = ROWS * CELL + (ROWS - 1) * GAP
     sheet = np.full((side, side + columns * (CELL + GAP), 3), PAPER, np.uint8)
     sheet[:, :side] = resize_image(read_image(PORTRAIT), side, side)
-    renderer = Renderer(avatar.head, avatar.textures, supersampling=3)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
     for index, (degrees, expression) in enumerate(CELLS):
         row, column = divmod(index, columns)
         top, left = row * (CELL + GAP), side + GAP + column * (CELL + GAP)

@@ -40,6 +40,7 @@ LOOKS = {
     "Teeth": Look((0.75, 0.69, 0.58), 0.3),
     "Eyes": Look((0.8, 0.8, 0.8), 0.15),
     "Lashes": Look((0.01, 0.008, 0.006), 0.8),
+    "Hair": Look((0.03, 0.02, 0.015), 0.6),
 }
 
 
@@ -68,7 +69,7 @@ def add_materials(
             orm=orm,
         )
         for name, look in LOOKS.items()
-        if name != "Lashes"
+        if name not in ("Lashes", "Hair")
     }
 
 
@@ -99,6 +100,21 @@ def add_lash_material(
         double_sided=True,
     )
     return material, uv
+
+
+def add_hair_material(builder: GlbBuilder, texture: NDArray[np.uint8] | None) -> int:
+    """Add the material of the cap of hair: cut out, because blending would need sorted faces."""
+    look, base = LOOKS["Hair"], None
+    if texture is not None:
+        base = builder.add_texture(*_encode(texture, "png"), "hair")
+    return builder.add_material(
+        "Hair",
+        color=_factor(look, base),
+        roughness=look.roughness,
+        base_color=base,
+        alpha_cutoff=None if base is None else ALPHA_CUTOFF,
+        double_sided=True,
+    )
 
 
 def crop_atlas(

@@ -15,7 +15,12 @@ from lifemask._files import write_bytes
 from lifemask.heads import JOINT_NAMES, JOINT_PARENTS
 from lifemask_exporters._clips import add_clips
 from lifemask_exporters._glb_builder import GlbBuilder
-from lifemask_exporters._materials import ImageFormat, add_lash_material, add_materials
+from lifemask_exporters._materials import (
+    ImageFormat,
+    add_hair_material,
+    add_lash_material,
+    add_materials,
+)
 from lifemask_exporters._surface import Surface, Target, build_surface
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask._licenses import License
+    from lifemask.appearance import HairCap
     from lifemask.avatar import Avatar
 
 suffixes: Final = (".glb",)
@@ -36,6 +42,9 @@ MESHES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "LashMesh": (("lashes",), "Lashes"),
 }
 """Parts and material of each mesh node."""
+
+HAIR_MESH: Final = "HairMesh"
+"""Node of the cap of hair, where the avatar has one; engines hide it to show the scalp."""
 
 
 def export(
@@ -127,7 +136,28 @@ def _add_meshes(
             material=materials[material],
             targets=[(t.name, _add_target(builder, t, sparse)) for t in surface.targets],
         )
+    if avatar.hair is not None and len(avatar.hair.faces):
+        meshes[HAIR_MESH] = _add_hair(builder, avatar.hair, avatar.textures.get("hair"))
     return meshes
+
+
+def _add_hair(builder: GlbBuilder, hair: HairCap, texture: NDArray[np.uint8] | None) -> int:
+    """Add the cap of hair, bound to the head joint alone; it has no shapes."""
+    material = add_hair_material(builder, texture)
+    joints = np.zeros((len(hair.vertices), 4), np.uint8)
+    joints[:, 0] = JOINT_NAMES.index("Head")
+    weights = np.zeros((len(hair.vertices), 4), np.float32)
+    weights[:, 0] = 1.0
+    attributes = {
+        "POSITION": builder.add_accessor(hair.vertices, use="vertices", bounds=True),
+        "NORMAL": builder.add_accessor(hair.normals, use="vertices"),
+        "TEXCOORD_0": builder.add_accessor(hair.uv, use="vertices"),
+        "JOINTS_0": builder.add_accessor(joints, use="vertices"),
+        "WEIGHTS_0": builder.add_accessor(weights, use="vertices"),
+    }
+    kind = np.uint16 if len(hair.vertices) < 65535 else np.uint32
+    indices = builder.add_accessor(hair.faces.astype(kind).ravel(), use="indices")
+    return builder.add_mesh(HAIR_MESH, attributes, indices=indices, material=material, targets=[])
 
 
 def _add_attributes(

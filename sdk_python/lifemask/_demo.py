@@ -86,7 +86,7 @@ def _turntable(package: Path, path: Path, progress: ProgressCallback) -> Path:
 
     progress("draw the turntable", 0.0)
     avatar = Avatar.load(package)
-    views = turntable(avatar.head, avatar.textures)
+    views = turntable(avatar.head, avatar.textures, hair=avatar.hair)
     write_image(path, contact_sheet(views, columns=(len(views) + 1) // 2))
     progress("draw the turntable", 1.0)
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from lifemask.appearance._hair_texture import paint_cap
 from lifemask.geometry import vertex_normals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HAIR_SIZE: Final = 1024
 """Width and height of the hair's texture, texels."""
 
+_CAP_ARRAYS: Final = ("vertices", "faces", "uv", "normals")
 _VISIBLE: Final = 0.04
 """Coverage below which a face of the cap is left out."""
 
@@ -62,6 +63,17 @@ class FittedHair:
     cap: HairCap
     texture: NDArray[np.uint8]
     long: bool
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, to be kept."""
+        parts = {name: getattr(self.cap, name) for name in _CAP_ARRAYS}
+        return parts | {"texture": self.texture, "long": np.array(self.long)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> FittedHair:
+        """Return what `to_arrays` was made from."""
+        cap = HairCap(**{name: arrays[name] for name in _CAP_ARRAYS})
+        return cls(cap, arrays["texture"], bool(arrays["long"]))
 
 
 def fit_hair_cap(

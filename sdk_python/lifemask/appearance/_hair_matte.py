@@ -112,7 +112,7 @@ def hair_matte(
     colours[scene.person < 0.5] = np.median(scene.image[_plain_skin(scene)], axis=0)
     cv2.setRNGSeed(_STREAM)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(colours, labels, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(colours, labels, (0, 0, 1, 1), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     hair = _connected(found & (scene.person > 0.7), _certain(scene))
     fine = _refined(hair.astype(np.float32), image, scene)
@@ -239,7 +239,8 @@ def _connected(hair: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.
     import cv2
 
     opened = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, parts = cv2.connectedComponents(opened, connectivity=4)
+    count, found = cv2.connectedComponents(opened, connectivity=4)
+    parts = np.asarray(found)
     sizes = np.bincount(parts.ravel(), seeds.ravel(), minlength=count)
     sizes[0] = 0
     largest = float(np.bincount(parts[opened > 0], minlength=count)[1:].max(initial=0))
@@ -282,7 +283,7 @@ def _alone(scene: _Scene, fit: PhotoFit, shape: tuple[int, int]) -> NDArray[np.f
     sizes = np.bincount(parts[scene.oval & (scene.person > 0.4)].ravel(), minlength=count)
     own = np.zeros(parts.shape, np.float32)
     if sizes[1:].max(initial=0) > 0:
-        own[parts == 1 + int(np.argmax(sizes[1:]))] = 1.0
+        own[np.asarray(parts) == 1 + int(np.argmax(sizes[1:]))] = 1.0
     own = cv2.dilate(own, np.ones((5, 5), np.uint8))
     return np.asarray(cv2.resize(own, shape[::-1]), np.float32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -250,9 +250,7 @@ def seen_hair(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what a picture says of the hair at points of the shell, and how much it counts."""
     pixels, facing, inside = view_weight(points, vertex_normals(points, faces), sighting)
-    value, inner = sample_bilinear(
-        np.dstack([sighting.matte.hair, sighting.matte.inner]), pixels
-    ).T
+    value, inner = sample_bilinear(np.dstack([sighting.matte.hair, sighting.matte.inner]), pixels).T
     return value, np.clip((facing - 0.18) / 0.25, 0, 1) * inside * inner
 
 
@@ -293,11 +291,9 @@ def _over_ears(
     grid: HairGrid, radius: NDArray[np.float64], coverage: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Lift hair over ears that it covers; ears that show stick out of it."""
-    from scipy.ndimage import gaussian_filter
-
     bulge = np.clip(grid.ears - grid.skull, 0, None)
     covered = np.clip((coverage - 0.45) / 0.2, 0, 1) * (bulge > 0.002)
-    floor = gaussian_filter((bulge + LEAST) * covered, 1.0, mode=("nearest", "wrap"))
+    floor = _blurred((bulge + LEAST) * covered, 1.0)
     floor = np.maximum(floor, (bulge + LEAST) * covered * (covered > 0.9))
     return np.maximum(radius, grid.skull + floor)
 
@@ -311,13 +307,13 @@ def _tapered(
     long: bool,
 ) -> NDArray[np.float64]:
     """Let hair begin low at the hairline, instead of with a step; ends that hang are left."""
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
+    import cv2
 
-    tiled = np.tile(coverage > 0.5, (1, 3))
-    away = distance_transform_edt(tiled)[:, AROUND : 2 * AROUND] * _RING
+    tiled = np.tile(coverage > 0.5, (1, 3)).astype(np.uint8)
+    away = cv2.distanceTransform(tiled, cv2.DIST_L2, 5)[:, AROUND : 2 * AROUND] * _RING
     flat = np.clip((1.9 - np.abs(grid.azimuth)) / 0.5, 0, 1) if long else np.ones(AROUND)
     dome = np.clip((ROWS * 0.62 - np.arange(ROWS)) / 3.0, 0, 1) if long else np.ones(ROWS)
-    told = np.clip(3.0 * gaussian_filter(outlines, 1.5, mode=("nearest", "wrap")), 0, 1)
+    told = np.clip(3.0 * _blurred(outlines, 1.5), 0, 1)
     told *= np.clip((np.abs(grid.azimuth) - 0.8) / 0.4, 0, 1)
     rise = np.clip((away + 0.003) / _RISE, 0, 1)
     share = 1 - flat * dome[:, None] * (1 - told) * (1 - rise)
@@ -325,7 +321,14 @@ def _tapered(
     return low + np.maximum(radius - low, 0) * share
 
 
-def _smoothness(stiffness: float = _STIFFNESS, tension: float = _TENSION):
+def _blurred(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Blur ring values `(ROWS, AROUND)`; rings close on themselves."""
+    from lifemask.appearance._pyramid import blur
+
+    return blur(np.tile(values, (1, 3)), sigma)[:, AROUND : 2 * AROUND].astype(np.float64)
+
+
+def _smoothness(stiffness: float = _STIFFNESS, tension: float = _TENSION) -> Any:
     """Return the matrix of the smoothness energy over the ring values."""
     from scipy import sparse
 
@@ -351,7 +354,7 @@ def _smoothness(stiffness: float = _STIFFNESS, tension: float = _TENSION):
 
 
 def _solve(
-    smooth,
+    smooth: Any,
     wanted: NDArray[np.float64],
     weight: NDArray[np.float64],
     prior: NDArray[np.float64],

@@ -213,7 +213,8 @@ def _filled(
     contrast = _contrast(picture, broad_full, weight)
     strands = np.clip(1 + contrast * texels.image(noise), 0.25, 2.2)[..., None]
     made = broad_full * strands
-    return np.asarray((picture * weight[..., None] + made * (1 - weight[..., None])) * gain)
+    mixed = picture * weight[..., None] + made * (1 - weight[..., None])
+    return np.asarray(mixed * gain, np.float32)
 
 
 def _contrast(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lifemask.avatar._container import MANIFEST_NAME, read_package, write_package
 from lifemask.avatar._exporters import get_exporter
-from lifemask.avatar._head_file import decode_head, encode_head
+from lifemask.avatar._head_file import decode_head_and_hair, encode_head
 from lifemask.avatar._manifest import (
     MAX_NAME,
     HeadAsset,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lifemask.appearance import HairCap
     from lifemask.avatar._manifest import Origin
     from lifemask.heads import Head
 
@@ -58,6 +59,8 @@ class Avatar:
             this avatar, and `files` are those of the package that it was loaded from.
         models: ONNX files by name, e.g. `"blendshape_regression"`.
         preview: `(height, width, 3 or 4)` uint8 sRGB picture of the avatar.
+        hair: Cap of hair over the skin, moved by the joint `Head`; its texture is `hair`, sRGB
+            with coverage. None where there is none; without it the painted scalp shows.
         attachments: Other files of the package by path; kept when the avatar is saved again.
     """
 
@@ -68,6 +71,7 @@ class Avatar:
     models: Mapping[str, bytes] = field(default_factory=dict)
     preview: NDArray[np.uint8] | None = None
     attachments: Mapping[str, bytes] = field(default_factory=dict)
+    hair: HairCap | None = None
 
     def __post_init__(self) -> None:
         printable = self.name.strip() and self.name.isprintable()
@@ -121,7 +125,7 @@ class Avatar:
         if HEAD_PATH not in files:
             raise damaged(f"the package has no {HEAD_PATH}")
         files.pop(GLB_PATH, None)
-        head = decode_head(files.pop(HEAD_PATH), manifest.head_asset)
+        head, hair = decode_head_and_hair(files.pop(HEAD_PATH), manifest.head_asset)
         preview = files.pop(PREVIEW_PATH, None)
         textures, models = _take(files, TEXTURES), _take(files, MODELS)
         return cls(
@@ -132,6 +136,7 @@ class Avatar:
             models=models,
             preview=None if preview is None else decode_png(preview, PREVIEW_PATH),
             attachments=files,
+            hair=hair,
         )
 
     def _source_files(self) -> dict[str, bytes]:
@@ -143,7 +148,7 @@ class Avatar:
                 raise ValueError(problem)
             files[_path(TEXTURES, name)] = encode_png(texture)
         files |= {_path(MODELS, name): bytes(data) for name, data in self.models.items()}
-        files[HEAD_PATH] = encode_head(self.head)
+        files[HEAD_PATH] = encode_head(self.head, self.hair)
         return files
 
     def _derived_files(self, glb: bool) -> dict[str, bytes]:

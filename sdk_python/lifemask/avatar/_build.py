@@ -84,7 +84,12 @@ def build(
     from lifemask.avatar._stages_cache import Cache, remove_old
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
-    from lifemask.rigging import fit_blinks, regression_model_bytes, scale_to_pupil_distance
+    from lifemask.rigging import (
+        fit_blinks,
+        regression_model_bytes,
+        scale_between,
+        scale_to_pupil_distance,
+    )
 
     paths = input_paths(inputs)
     check_options(output, texture_size, pupil_distance)
@@ -100,9 +105,13 @@ def build(
     person = build.identify(sources)
     tracks = build.track(sources, person)
     baked = build.bake(sources, person)
+    fitted = build.hair(sources, person)
     head = fit_blinks(scale_to_pupil_distance(person.head, pupil_distance))
-    textures = baked.textures()
-    picture = stages.run("draw the preview", lambda told: preview(head, textures))
+    textures, hair = baked.textures(), None
+    if fitted is not None:
+        textures["hair"] = fitted.texture
+        hair = fitted.cap.scaled(scale_between(person.head, head))
+    picture = stages.run("draw the preview", lambda told: preview(head, textures, hair=hair))
     done = BuildReport.of(sources, person, tracks, baked, stages)
     avatar = Avatar(
         name=name,
@@ -116,6 +125,7 @@ def build(
         ),
         models={"blendshape_regression": regression_model_bytes()},
         preview=picture,
+        hair=hair,
     )
     if output is not None:
         stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))

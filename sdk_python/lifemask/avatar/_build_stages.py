@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lifemask.appearance import BakedTextures
+    from lifemask.appearance import BakedTextures, FittedHair
     from lifemask.heads import Head, HeadModel
     from lifemask.tracking import FaceChoice, FrameSolution, PhotoFit
 
@@ -174,6 +174,25 @@ class Build:
             work,
             evidence.pack_record,
             lambda arrays: evidence.unpack_record(BakedTextures, arrays),
+        )
+
+    def hair(self, sources: Sequence[Source], person: Person) -> FittedHair | None:
+        """Fit a cap of hair to the pictures that the textures are made from."""
+        from lifemask.appearance import FittedHair, fit_hair_cap
+
+        chosen = [i for i, picture in enumerate(person.pictures) if picture.textured]
+
+        def work(told: Callable[[float], None]) -> FittedHair | None:
+            images = evidence.texture_images(sources, person.pictures)
+            return fit_hair_cap(person.head, images, [person.fits[i] for i in chosen])
+
+        key = fingerprint(shape=self._shape_key, chosen=chosen, stage="hair")
+        return self._stages.kept(
+            "fit the hair",
+            ("hair", key),
+            work,
+            lambda fitted: {} if fitted is None else fitted.to_arrays(),
+            lambda arrays: FittedHair.from_arrays(arrays) if arrays else None,
         )
 
     def _observe_photo(self, path: Path, landmarker: FaceLandmarker) -> Photo:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lifemask.appearance import HairCap
 from lifemask.avatar._container import ZipSource, zip_bytes
 from lifemask.avatar._manifest import MAX_FILE_BYTES, HeadAsset
 from lifemask.avatar._records import damaged
@@ -28,8 +29,11 @@ LANDMARK_COUNT: Final = 478
 
 _MASK = "mask."
 _PART = "part."
+_HAIR = "hair_"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _WEIGHT_TOLERANCE = 1e-3
+
+_NOTHING: Final = np.empty(0, np.int32)
 
 _Shape = tuple[int | str, ...]
 # A text stands for a size that must be the same wherever it appears.
@@ -46,6 +50,13 @@ _ARRAYS: Final[dict[str, tuple[str, _Shape]]] = {
     "landmark_barycentric": ("<f4", (LANDMARK_COUNT, 3)),
     "neck_loop": ("<i4", ("neck_loop",)),
 }
+_HAIR_ARRAYS: Final[dict[str, tuple[str, _Shape]]] = {
+    "hair_vertices": ("<f4", ("hair vertices", 3)),
+    "hair_normals": ("<f4", ("hair vertices", 3)),
+    "hair_uv": ("<f4", ("hair vertices", 2)),
+    "hair_faces": ("<i4", ("hair faces", 3)),
+}
+"""All four where the avatar has hair, else none."""
 _HEAD_ARRAYS = ("neutral", "expression_deltas", "joints", "joint_weights")
 _INDEXED: Final = {
     "faces": "vertices",
@@ -53,12 +64,13 @@ _INDEXED: Final = {
     "mirror": "vertices",
     "landmark_faces": "faces",
     "neck_loop": "vertices",
+    "hair_faces": "hair vertices",
 }
 """Arrays of indices, and what they count."""
 
 
-def encode_head(head: Head) -> bytes:
-    """Return `head.npz`; the same head gives the same bytes.
+def encode_head(head: Head, hair: HairCap | None = None) -> bytes:
+    """Return `head.npz`; the same head and hair give the same bytes.
 
     Raises:
         ValueError: An array has the wrong shape, an index out of range or a value that is not
@@ -70,6 +82,8 @@ def encode_head(head: Head) -> bytes:
     for name, (vertices, faces) in topology.parts.items():
         run = [vertices.start, vertices.stop, faces.start, faces.stop]
         arrays[_PART + name] = np.array(run, np.int32)
+    if hair is not None:
+        arrays |= {name: getattr(hair, name.removeprefix(_HAIR)) for name in _HAIR_ARRAYS}
     stored = {name: np.asarray(arrays[name], _spec(name)[0]) for name in sorted(arrays)}
     if problem := _problem(stored):
         raise ValueError(f"the head cannot be stored: {problem}")
@@ -83,6 +97,11 @@ def decode_head(data: bytes, asset: HeadAsset) -> Head:
         PackageError: An array is missing, has the wrong type or shape, an index out of range or
             a value that is not finite.
     """
+    return decode_head_and_hair(data, asset)[0]
+
+
+def decode_head_and_hair(data: bytes, asset: HeadAsset) -> tuple[Head, HairCap | None]:
+    """Rebuild the head of `head.npz`, and its hair where there is any; see `decode_head`."""
     source = ZipSource(data)
     arrays: dict[str, NDArray] = {}
     for entry in source.names():
@@ -92,7 +111,8 @@ def decode_head(data: bytes, asset: HeadAsset) -> Head:
         arrays[name] = _read_npy(source.read(entry, MAX_FILE_BYTES), name)
     if problem := _problem(arrays):
         raise damaged(f"head.npz: {problem}")
-    return _head(arrays, asset)
+    hair = {name.removeprefix(_HAIR): arrays.pop(name) for name in _HAIR_ARRAYS if name in arrays}
+    return _head(arrays, asset), HairCap(**hair) if hair else None
 
 
 def _head(arrays: Mapping[str, NDArray], asset: HeadAsset) -> Head:
@@ -121,13 +141,14 @@ def _part(run: NDArray[np.int32]) -> Part:
 
 def _is_known(name: str) -> bool:
     prefix, _, region = name.partition(".")
-    return name in _ARRAYS or (f"{prefix}." in (_MASK, _PART) and bool(_NAME.fullmatch(region)))
+    named = name in _ARRAYS or name in _HAIR_ARRAYS
+    return named or (f"{prefix}." in (_MASK, _PART) and bool(_NAME.fullmatch(region)))
 
 
 def _spec(name: str) -> tuple[str, _Shape]:
     """Return the dtype and the shape that an array must have."""
-    if name in _ARRAYS:
-        return _ARRAYS[name]
+    if found := _ARRAYS.get(name) or _HAIR_ARRAYS.get(name):
+        return found
     if not _is_known(name):
         raise ValueError(f"{name!r} is not a name that can be stored")
     return ("<f4", ("vertices",)) if name.startswith(_MASK) else ("<i4", (4,))
@@ -172,6 +193,8 @@ def _fits(found: tuple[object, ...], shape: _Shape) -> bool:
 def _problem(arrays: Mapping[str, NDArray]) -> str:
     """Return what is wrong with a set of arrays; empty when nothing is."""
     needed = set(_ARRAYS) | {_PART + name for name in PART_NAMES}
+    if not set(_HAIR_ARRAYS).isdisjoint(arrays):
+        needed |= set(_HAIR_ARRAYS)
     if missing := sorted(needed - set(arrays)):
         return f"{missing[0]!r} is missing"
     sizes: dict[str, int] = {}
@@ -189,7 +212,7 @@ def _problem(arrays: Mapping[str, NDArray]) -> str:
 
 def _index_problem(arrays: Mapping[str, NDArray], sizes: Mapping[str, int]) -> str:
     for name, counted in _INDEXED.items():
-        array = arrays[name]
+        array = arrays.get(name, _NOTHING)
         if array.size and (array.min() < 0 or array.max() >= sizes[counted]):
             return f"{name!r} counts {counted} that are not there"
     for name, run in arrays.items():

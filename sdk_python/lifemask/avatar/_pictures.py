@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SIDE: Final = 8192
-COLOR_TEXTURES: Final = ("albedo", "normal", "orm")
+COLOR_TEXTURES: Final = ("albedo", "normal", "orm", "hair")
 """These have three or four channels; any other texture may be grey."""
 
 _CHANNELS: Final = {"L": 1, "RGB": 3, "RGBA": 4}
@@ -83,8 +83,11 @@ def picture_shape(data: bytes, path: str) -> tuple[int, int, int]:
 
 def texture_problem(name: str, texture: NDArray[np.uint8]) -> str:
     """Return why a picture cannot be the texture of that name; empty when it can."""
-    grey = texture.ndim == 2 and name in COLOR_TEXTURES
-    return f"the texture {name!r} is grey" if grey else ""
+    if texture.ndim == 2 and name in COLOR_TEXTURES:
+        return f"the texture {name!r} is grey"
+    if name == "hair" and texture.shape[2] != 4:
+        return "the texture 'hair' has no coverage"
+    return ""
 
 
 class LazyTextures(Mapping[str, "NDArray[np.uint8]"]):

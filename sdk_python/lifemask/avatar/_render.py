@@ -59,6 +59,7 @@ def render(
     yaw: float | None = None,
     expression: Mapping[str, float] | None = None,
     light: Light | None = STUDIO_LIGHT,
+    hair: bool = True,
     seconds: float = 6.0,
     rate_hz: float = 30.0,
     progress: ProgressCallback = no_progress,
@@ -73,6 +74,7 @@ def render(
             video, where the turn starts.
         expression: Coefficients by name, 0 to 1; neutral when left out.
         light: Light; `None` shows the texture as it is.
+        hair: Draw the cap of hair; without it the painted scalp shows.
         seconds: Length of a video: the time of one turn.
         rate_hz: Frame rate of a video.
         progress: Called while a video is drawn.
@@ -87,7 +89,8 @@ def render(
             f"a view of {size} pixels", hint=f"Choose a size of {SIZES[0]} to {SIZES[1]} pixels."
         )
     avatar = package if isinstance(package, Avatar) else Avatar.load(package)
-    renderer = Renderer(avatar.head, avatar.textures, supersampling=3)
+    cap = avatar.hair if hair else None
+    renderer = Renderer(avatar.head, avatar.textures, hair=cap, supersampling=3)
     vertices = avatar.head.vertices(_coefficients(expression or {}))
     path, consent = Path(out), avatar.manifest.consent.report()
     if path.suffix.lower() in VIDEO_SUFFIXES:

@@ -72,7 +72,7 @@ def add_hair_surface(surface: Surface, hair: HairCap, pose: Pose, camera: Camera
     from lifemask.rendering._surface_kernels import texel_footprints
 
     at = np.asarray(pose.apply(hair.vertices.astype(np.float64)), np.float64)
-    points = np.column_stack([camera.project(at), -at[:, 2]])
+    points = np.column_stack([camera.project(at), -at[:, 2]]).astype(np.float64)
     footprints = np.empty(len(hair.faces), np.float32)
     texel_footprints(points, hair.faces, hair.faces, hair.uv, footprints)
     normals = hair.normals @ pose.rotation.T.astype(np.float32)

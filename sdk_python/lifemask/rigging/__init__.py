@@ -35,6 +35,7 @@ __all__ = [
     "lint_onnx",
     "normalize_landmarks",
     "regression_model_bytes",
+    "scale_between",
     "scale_to_pupil_distance",
     "topology_map",
 ]

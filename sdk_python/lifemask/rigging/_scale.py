@@ -43,3 +43,10 @@ def scale_to_pupil_distance(head: Head, metres: float = MEAN_PUPIL_DISTANCE) -> 
         expression_deltas=head.expression_deltas * factor,
         joints=head.joints * factor,
     )
+
+
+def scale_between(before: Head, after: Head) -> float:
+    """Return how much larger a head is than the same head before it was scaled."""
+    eyes = [JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]
+    first, second = (np.linalg.norm(np.diff(head.joints[eyes], axis=0)) for head in (before, after))
+    return float(second / first)

@@ -98,7 +98,7 @@ def artist(
     distance = float(np.clip(-typical[2], 0.3, 3.0))
     camera, rest = frame_head(avatar.head, SIZE, SIZE, distance=distance)
     offset = rest.translation - typical - [0.0, _DROP, 0.0]
-    renderer = Renderer(avatar.head, avatar.textures)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
 
     def draw(index: int) -> NDArray[np.uint8]:
         frame = frames[index]
