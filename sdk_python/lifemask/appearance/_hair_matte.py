@@ -240,7 +240,7 @@ def _connected(hair: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.
 
     opened = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, found = cv2.connectedComponents(opened, connectivity=4)
-    parts = np.asarray(found)
+    parts = np.asarray(found, np.intp)
     sizes = np.bincount(parts.ravel(), seeds.ravel(), minlength=count)
     sizes[0] = 0
     largest = float(np.bincount(parts[opened > 0], minlength=count)[1:].max(initial=0))
@@ -248,7 +248,7 @@ def _connected(hair: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.
     if not kept.any() and largest > 0:
         kept = np.bincount(parts.ravel(), minlength=count) >= largest
         kept[0] = False
-    return kept[parts] & hair
+    return np.asarray(kept[parts] & hair)
 
 
 def _refined(

@@ -15,6 +15,7 @@ from lifemask.rigging._regressor import (
 from lifemask.rigging._scale import (
     MEAN_PUPIL_DISTANCE,
     PUPIL_DISTANCES,
+    scale_between,
     scale_to_pupil_distance,
 )
 from lifemask.rigging._topology_map import TopologyMap, topology_map
