@@ -41,7 +41,6 @@ CHEEKS: Final = (50, 280)
 JAW: Final = (132, 58, 172, 136, 150, 149, 176, 148, 152,
               377, 400, 378, 379, 365, 397, 288, 361)  # fmt: skip
 BEARD: Final = (*JAW, 323, 425, 391, 2, 165, 205, 93)
-HAIRLINE: Final = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356)
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,28 @@ class Chart:
         centre = self.landmarks[np.atleast_1d(place)].mean(axis=0)
         return np.linalg.norm(self.points - centre, axis=1)
 
-    @cached_property
-    def span(self) -> float:
-        """Distance of the outer eye corners, mm."""
-        return float(np.linalg.norm(self.landmarks[33] - self.landmarks[263]))
+    def above_hairline(self) -> NDArray[np.float32]:
+        """Return how far each point lies above a usual hairline, mm `(n,)`; negative on the face.
+
+        For heads whose model does not say where hair grows. The line is drawn in profile: over
+        the forehead, down the temples, over the ears, then down to the nape.
+        """
+        top, chin = self.landmarks[10], self.landmarks[152]
+        temple, ear = (self.landmarks[list(pair)].mean(axis=0) for pair in ((127, 356), (234, 454)))
+        knots = [
+            (top[2], top[1] + 9),
+            (0.5 * (top[2] + temple[2]), 0.45 * top[1] + 0.55 * temple[1] + 18),
+            (ear[2] + 2, temple[1] + 24),
+            (ear[2] - 30, temple[1] + 22),
+            (ear[2] - 46, 0.5 * (temple[1] + chin[1])),
+            (ear[2] - 75, chin[1] + 18),
+        ]
+        z, y = np.array(knots[::-1], np.float32).T
+        above = self.points[:, 1] - np.interp(self.points[:, 2], z, y)
+        # Ears stand out farther than the skin in front of them.
+        wide = np.abs(self.points[:, 0]) - 1.02 * np.abs(self.landmarks[[234, 454], 0]).mean()
+        ears = (wide > 0) & (self.points[:, 1] < temple[1] + 22)
+        return np.where(ears, np.minimum(above, -10.0), above).astype(np.float32)
 
     @cached_property
     def _origin(self) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from lifemask.evaluation.synthetic._parts import (
 )
 from lifemask.evaluation.synthetic._skin import paint_skin
 from lifemask.heads import JOINT_NAMES, PART_NAMES, load_head_model
-from lifemask.rigging import fit_blinks
+from lifemask.rigging import fit_blinks, scale_to_pupil_distance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,8 @@ ATLAS_SIZE: Final = 1024
 _IDENTITY: Final = 0.8
 """Standard deviation of the identity coefficients, whose prior has unit variance."""
 _FURTHEST: Final = 2.0
+_SHIPPED: Final = "lifemask-head"
+_OFF_MODEL: Final = 0.0004
 _REACH: Final = (0.012, 0.03)
 """Length scales, metres, of what a person has beside the model's modes."""
 _PINNED: Final = ("eyelids", "sockets", "lips", "mouth", "neck")
@@ -67,7 +69,8 @@ def synthetic_person(
     *,
     model: HeadModel | None = None,
     darkness: float | None = None,
-    off_model: float = 0.0004,
+    off_model: float | None = None,
+    pupil_distance: float | None = None,
     texture_size: int = ATLAS_SIZE,
 ) -> SyntheticPerson:
     """Draw a person: identity from the model's prior, a procedural skin of a random tone.
@@ -78,16 +81,23 @@ def synthetic_person(
         darkness: Of the skin, 0 to 1; random when left out.
         off_model: Root mean square, metres, of smooth offsets that no identity mode explains, so
             that a fit with the same model is not handed its own answer. Lids, lips and neck have
-            none.
+            none. Left out, 0.4 mm for the shipped model and none for others.
+        pupil_distance: Metres between the eye joints. Left out, it is drawn as adults have it
+            (63 ± 3.5 mm) for the shipped model, whose prior has narrower eyes than people do;
+            other models keep the size that they give.
         texture_size: Of the albedo, texels.
     """
     model = model or load_head_model()
     rng = np.random.default_rng([seed, 0xFACE])
     identity = np.clip(_IDENTITY * rng.standard_normal(model.mode_count), -_FURTHEST, _FURTHEST)
     head = model.head(identity)
+    shipped = model.topology.asset_id == _SHIPPED
+    off_model = off_model if off_model is not None else _OFF_MODEL * shipped
     if off_model > 0:
         head = replace(head, neutral=head.neutral + _offsets(model, off_model, rng))
-    head = fit_blinks(head)
+    if pupil_distance is None and shipped:
+        pupil_distance = float(np.clip(rng.normal(0.063, 0.0035), 0.055, 0.072))
+    head = fit_blinks(scale_to_pupil_distance(head, pupil_distance) if pupil_distance else head)
     look = draw_complexion(rng, darkness)
     textures = paint_textures(model.head(), look, texture_size, seed)
     return SyntheticPerson(seed, head, identity.astype(np.float32), textures, look)
@@ -131,7 +141,8 @@ def _paint(
     points = 1000 * texels.spread(head.neutral)
     if part == "skin":
         chart = Chart(points, 1000 * head.landmarks(head.neutral))
-        regions = {name: _mask(texels, name) for name in ("ears", "hair")}
+        known = texels.topology.masks
+        regions = {name: texels.mask(name) for name in ("ears", "hair") if name in known}
         return paint_skin(chart, look, regions, seed), None
     if part.startswith("eye"):
         joint = JOINT_NAMES.index("EyeLeft" if part == "eye_left" else "EyeRight")
@@ -141,8 +152,10 @@ def _paint(
     if part == "tongue":
         return paint_tongue(points, seed + 30), None
     if part == "lashes":
-        along, tip = _mask(texels, "lash_along"), _mask(texels, "lash_tip")
-        coverage = paint_lashes(along, tip, _mask(texels, "lash_lower"), seed)
+        coverage = np.zeros(len(points), np.float32)
+        if "lash_along" in texels.topology.masks:
+            along, tip = texels.mask("lash_along"), texels.mask("lash_tip")
+            coverage = paint_lashes(along, tip, texels.mask("lash_lower"), seed)
         return np.tile(0.6 * look.hair, (len(points), 1)), coverage
     return paint_teeth(points, _mask(texels, "enamel", 1.0), _mask(texels, "tooth_gap")), None
 

@@ -39,7 +39,8 @@ def paint_skin(
     Args:
         chart: The points, and the landmarks that say what they are.
         look: Colours of the person.
-        masks: `(n,)` in [0, 1] of the regions `ears` and `hair` at the points.
+        masks: `(n,)` in [0, 1] of the regions `ears` and `hair` at the points; a usual hairline
+            and no ears where they are missing.
         seed: Of pores, spots and hairs.
     """
     colours = np.tile(look.skin, (len(chart.points), 1))
@@ -53,7 +54,8 @@ def paint_skin(
     _lips(colours, chart, look, seed)
     for side in BROWS:
         _brow(colours, chart, look, side, seed)
-    _scalp(colours, chart, look, masks["hair"], seed)
+    hair = masks["hair"] if "hair" in masks else ramp(chart.above_hairline(), -6.0, 6.0)
+    _scalp(colours, chart, look, hair, seed)
     return np.clip(colours, 0.01, 0.99)
 
 
@@ -67,7 +69,7 @@ def _blood(
     """Blotches, and more blood where skin is thin."""
     at = chart.points
     red = sum(ramp(chart.to_point(place), 32, 6) for place in CHEEKS)
-    red = red + 0.9 * ramp(chart.to_point(_NOSE_TIP), 22, 4) + masks["ears"]
+    red = red + 0.9 * ramp(chart.to_point(_NOSE_TIP), 22, 4) + masks.get("ears", np.float32(0))
     red = red + 0.5 * ramp(chart.to_point(_CHIN), 22, 4)
     red = look.redness * red + 0.30 * space_noise(at, 14.0, seed) + 0.18 * space_noise(at, 6, seed)
     shade = 1 + 0.025 * space_noise(at, 30.0, seed + 1) + 0.018 * space_noise(at, 9.0, seed + 1)
@@ -160,7 +162,7 @@ def _scalp(
     edge = hair + 0.12 * space_noise(chart.points, 3.0, seed + 9)
     strands = space_noise(chart.points, (0.9, 3.5, 3.5), seed + 10)
     locks = space_noise(chart.points, (4.0, 12.0, 12.0), seed + 11)
-    colour = look.hair * (1 + 0.22 * strands + 0.12 * locks)[:, None]
+    colour = look.hair * (1 + 0.15 * strands + 0.10 * locks)[:, None]
     _mix(colours, np.clip(colour, 0.015, 0.9), 0.96 * ramp(edge, 0.3, 0.62))
 
 

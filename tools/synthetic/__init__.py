@@ -1,0 +1,1 @@
+"""Synthetic people from the command line: footage with truth, and measurements on it."""
