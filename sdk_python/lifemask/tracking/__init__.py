@@ -15,7 +15,7 @@ from lifemask.tracking._frame_solver import FrameSolution, FrameSolver
 from lifemask.tracking._gaze import gaze_coefficients
 from lifemask.tracking._key_frames import choose_key_frames
 from lifemask.tracking._landmarker import FaceLandmarker
-from lifemask.tracking._lids import blink_scales
+from lifemask.tracking._lids import blink_scales, lid_gaps, lip_gap
 from lifemask.tracking._mirror import MIRRORED
 from lifemask.tracking._models import MODEL_FILES, ModelFile, find_model, model_cache_directory
 from lifemask.tracking._one_euro import OneEuroFilter, PerformanceSmoother, Smoothing
@@ -62,6 +62,8 @@ __all__ = [
     "guided_coefficients",
     "interocular_pixels",
     "landmark_error",
+    "lid_gaps",
+    "lip_gap",
     "measured_channels",
     "model_cache_directory",
     "nearest_face",

@@ -11,6 +11,7 @@ from lifemask.capture import PerformanceFrame
 from lifemask.geometry import Camera, Pose, axis_angle_matrix
 from lifemask.heads import COEFFICIENT_COUNT, Head
 from lifemask.tracking._bounded import minimise_in_box
+from lifemask.tracking._closure import close_gaps
 from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, highest, step_bounds
 from lifemask.tracking._fit import landmark_error
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
@@ -112,7 +113,7 @@ class FrameSolver:
     def _refine(
         self, landmarks: FaceLandmarks, pose: Pose, last: FrameSolution | None, rounds: int
     ) -> FrameSolution:
-        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
+        seen = self._closed(landmarks)
         before = None if last is None else last.coefficients
         coefficients = np.zeros(COEFFICIENT_COUNT) if last is None else last.coefficients.copy()
         gaze = np.zeros(4) if last is None else last.gaze
@@ -129,7 +130,7 @@ class FrameSolver:
             if np.abs(step[:-3]).max() < _STEP_DONE:
                 break
         points = self._shape.points(coefficients)
-        error = landmark_error(points, seen, pose, self._camera)
+        error = landmark_error(points, landmarks.pixels, pose, self._camera)
         return FrameSolution(coefficients, gaze, pose, error)
 
     def guess(self, landmarks: FaceLandmarks) -> Pose:
@@ -155,8 +156,7 @@ class FrameSolver:
             Unknowns in this order: the coefficients of `SOLVED`, rotation (3, left axis-angle)
             and translation (3).
         """
-        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
-        return self._system(seen, pose, coefficients)[0]
+        return self._system(self._closed(landmarks), pose, coefficients)[0]
 
     def finish(
         self, landmarks: FaceLandmarks, pose: Pose, coefficients: NDArray[np.float64]
@@ -173,9 +173,14 @@ class FrameSolver:
         unit = interocular_pixels(points, pose, self._camera)
         gaze = solve_gaze(self._shape, points, landmarks.pixels, pose, self._camera, unit)
         gaze_coefficients(gaze, coefficients)
-        seen = landmarks.pixels[:FACE_POINTS].astype(np.float64)
-        error = landmark_error(self._shape.points(coefficients), seen, pose, self._camera)
+        points = self._shape.points(coefficients)
+        error = landmark_error(points, landmarks.pixels, pose, self._camera)
         return FrameSolution(coefficients, gaze, pose, error)
+
+    def _closed(self, landmarks: FaceLandmarks) -> NDArray[np.float64]:
+        """Return `(468, 2)` pixels, with lids and lips together where they touch."""
+        pixels = close_gaps(landmarks, self._shape).pixels
+        return pixels[:FACE_POINTS].astype(np.float64)
 
     def _step(
         self,

@@ -41,8 +41,9 @@ _TILE_MINIMUM: Final = 160
 _SEARCH_LEVELS: Final = 4
 """Whole picture, picture with a border, tiles of a half, tiles of a quarter of its sides."""
 
-_PAUSE_MILLIS: Final = 1000
-"""Between two runs of pictures: long enough for MediaPipe's smoothing to forget the first."""
+_STEP_MILLIS: Final = 1_000_000
+"""Time between two pictures as MediaPipe is told: its filter, which cannot be switched off for
+one face, then takes each picture's landmarks as they are."""
 
 _QUICK_LEVELS: Final = 2
 """What a video affords per frame while it shows no face."""
@@ -74,7 +75,6 @@ class FaceLandmarker:
         self._detector: Any = None
         self._tracker: Any = None
         self._last_millis = 0
-        self._origin_millis = 0
         self._last_seconds = 0.0
         self._last_face: FaceLandmarks | None = None
         _open_landmarkers.add(self)
@@ -102,7 +102,8 @@ class FaceLandmarker:
     def track(self, image: NDArray[np.uint8], time_seconds: float) -> FaceLandmarks | None:
         """Follow one face through pictures given in order of time.
 
-        MediaPipe starts from the landmarks of the previous picture and smooths them lightly.
+        MediaPipe starts from the landmarks of the previous picture. They are not smoothed: its
+        own filter comes more than half a frame late and keeps quick blinks from closing.
 
         Args:
             image: `(height, width, 3)` uint8 sRGB.
@@ -116,11 +117,8 @@ class FaceLandmarker:
         result = self._video_mode().detect_for_video(
             mediapipe_image(small), self._stamp(time_seconds)
         )
-        faces = _faces(result, small)
-        if faces:
-            self._last_face = _moved(faces[0], (0.0, 0.0), scale, image)
-        else:
-            self._last_face = self._recover(image)
+        faces = [_moved(one, (0.0, 0.0), scale, image) for one in _faces(result, small)]
+        self._last_face = self._followed(faces) if faces else self._recover(image)
         return self._last_face
 
     def close(self) -> None:
@@ -134,11 +132,9 @@ class FaceLandmarker:
     def _stamp(self, time_seconds: float) -> int:
         """Return milliseconds that always increase, as MediaPipe demands."""
         if time_seconds < self._last_seconds:
-            self._origin_millis = self._last_millis + _PAUSE_MILLIS - round(1000.0 * time_seconds)
             self._last_face = None
         self._last_seconds = time_seconds
-        millis = self._origin_millis + round(1000.0 * time_seconds)
-        self._last_millis = max(self._last_millis + 1, millis)
+        self._last_millis += _STEP_MILLIS
         return self._last_millis
 
     def _search(self, image: NDArray[np.uint8], levels: int) -> list[FaceLandmarks]:
@@ -171,8 +167,9 @@ class FaceLandmarker:
     def _recover(self, image: NDArray[np.uint8]) -> FaceLandmarks | None:
         """Search one picture afresh: the face nearest to the last one, else the largest."""
         faces = self._search(image, _QUICK_LEVELS)
-        if not faces:
-            return None
+        return self._followed(faces) if faces else None
+
+    def _followed(self, faces: list[FaceLandmarks]) -> FaceLandmarks:
         last = self._last_face
         if last is None:
             return max(faces, key=lambda face: face.size)

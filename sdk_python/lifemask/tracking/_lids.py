@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.heads import COEFFICIENT_INDEX
-from lifemask.tracking._regions import LID_PAIRS_LEFT, LID_PAIRS_RIGHT
+from lifemask.tracking._regions import LID_PAIRS_LEFT, LID_PAIRS_RIGHT, LIP_PAIRS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,3 +38,26 @@ def blink_scales(neutral: NDArray[np.floating], deltas: NDArray[np.floating]) ->
         closing = blink[lower, 1] - blink[upper, 1]
         scales[name] = float(np.clip(np.max(gap / np.maximum(closing, 1e-6)), *_RANGE))
     return scales
+
+
+def lid_gaps(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return by how far the lids of the left and the right eye are apart, `(2,)` m.
+
+    Args:
+        points: `(478, 3)` m, head frame. Lids that pass through each other count as closed.
+    """
+    return np.array([_gap(points, pairs) for pairs in (LID_PAIRS_LEFT, LID_PAIRS_RIGHT)])
+
+
+def lip_gap(points: NDArray[np.floating]) -> float:
+    """Return by how far the middle of the lips is apart, metres.
+
+    Args:
+        points: `(478, 3)` m, head frame. Lips that pass through each other count as closed.
+    """
+    return _gap(points, LIP_PAIRS)
+
+
+def _gap(points: NDArray[np.floating], pairs: NDArray[np.integer]) -> float:
+    upper, lower = pairs[:_MIDDLE].T
+    return float(np.maximum(points[upper, 1] - points[lower, 1], 0.0).mean())

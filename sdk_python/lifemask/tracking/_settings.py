@@ -53,14 +53,14 @@ class SolveSettings:
     contour: float = 0.4
     features: float = 1.5
     lid_pairs: float = 3.0
-    lip_pairs: float = 3.0
+    lip_pairs: float = 6.0
     identity: float = 1.0
     focal: float = 0.7
     focal_guess: float = 1.8
     distance: float = 0.3
     distance_guess: float = 0.8
-    sparsity: float = 2.0
-    ridge: float = 3.0
+    sparsity: float = 1.0
+    ridge: float = 1.5
     exclusive: float = 4.0
     temporal: float = 0.0
 
