@@ -10,7 +10,7 @@ import numpy as np
 from lifemask.appearance._atlas import Texels
 from lifemask.appearance._eyes import iris_and_sclera, paint_eye, paint_lashes
 from lifemask.appearance._hair import paint_hair
-from lifemask.appearance._mouth import paint_cavity, paint_teeth, paint_tongue
+from lifemask.appearance._mouth import enamel_shade, paint_cavity, paint_teeth, paint_tongue
 from lifemask.appearance._provenance import seen_share
 from lifemask.appearance._pyramid import push_pull
 from lifemask.appearance._relief import relief_normals
@@ -130,16 +130,17 @@ def _painted_parts(
     """Yield texels, colours and coverage of all parts but the skin."""
     topology = head.topology
     iris, sclera = iris_and_sclera(images, fits)
+    shade, _ = enamel_shade(images, fits)
     for side in ("left", "right"):
         texels = Texels.of(topology, size, (f"eye_{side}",))
         yield texels, paint_eye(texels, head, side, iris, sclera), None
     texels = Texels.of(topology, size, ("mouth",))
     yield texels, paint_cavity(texels, head, lips), None
     texels = Texels.of(topology, size, ("tongue",))
-    yield texels, paint_tongue(texels, head), None
+    yield texels, paint_tongue(texels, head, lips), None
     for part in ("teeth_upper", "teeth_lower"):
         texels = Texels.of(topology, size, (part,))
-        yield texels, paint_teeth(texels, head), None
+        yield texels, paint_teeth(texels, head, shade, lips), None
     texels = Texels.of(topology, size, ("lashes",))
     colours = np.broadcast_to(_LASH_COLOUR, (len(texels.index), 3))
     yield texels, colours, paint_lashes(texels)

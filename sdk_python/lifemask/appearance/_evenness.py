@@ -54,7 +54,7 @@ def even_sides(texels: Texels, seen: SeenSkin, plain: NDArray[np.float32]) -> Se
     log = np.log(np.maximum(seen.colour, 0.02))
     total = shrink(weight, side, side)
     summed = shrink(log * weight[..., None], side, side)
-    small = summed / np.maximum(total, 1e-4)[..., None]
+    small = np.asarray(summed / np.maximum(total, 1e-4)[..., None], np.float32)
     smooth = _smooth_without_marks(small, total)
     sure = total * shrink(_well_exposed(seen), side, side)
     other = _mirrored(texels, np.dstack([smooth, sure]), side)
@@ -109,7 +109,8 @@ def _around(
     known = texels.smooth(weight, sigma)
     mean = texels.smooth(grey, sigma, weight + np.float32(1e-5))
     share = np.clip(known / 0.1, 0, 1)
-    return np.maximum(share * mean + (1 - share) * np.float32(usual), 1e-3)
+    level = share * mean + (1 - share) * np.float32(usual)
+    return np.asarray(np.maximum(level, 1e-3), np.float32)
 
 
 def _smooth_without_marks(

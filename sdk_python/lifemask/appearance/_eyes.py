@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.appearance._noise import periodic_noise
-from lifemask.heads import IRIS_ANGLE, IRIS_FIRST, JOINT_NAMES, PUPIL_ANGLE
+from lifemask.heads import COEFFICIENT_INDEX, IRIS_ANGLE, IRIS_FIRST, JOINT_NAMES, PUPIL_ANGLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,16 @@ _DEFAULT_IRIS: Final = np.array([0.33, 0.23, 0.15], np.float32)
 _DEFAULT_SCLERA: Final = np.array([0.80, 0.77, 0.75], np.float32)
 _LEAST_RADIUS: Final = 4.0
 """Pixels of iris radius below which its colour cannot be read."""
+_FEWEST: Final = 12
+"""Pixels that a colour is read from at the least."""
+_SHUT: Final = 0.45
+"""Blink from which an eye counts as shut."""
+_IRIS_SHARE: Final = (15, 65)
+"""Percentiles of brightness between which the iris is read: cornea reflects on top of it."""
+_IN_SHADE: Final = 1.05
+"""How much brighter an iris is than the shade of lids and brows shows it."""
+_OWN_WHITE: Final = 0.35
+"""Share of the person's own tint in the white of the eye."""
 _LIDS: Final = {
     "left": (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
     "right": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
@@ -36,23 +46,28 @@ def iris_and_sclera(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Read both colours, `(3,)` sRGB in [0, 1], from the open eyes of the pictures.
 
-    Highlights and the shadow of the upper lid are left out; where the eyes are too small, plain
-    brown and off-white are returned.
+    The iris is read between pupil and limbus, below the shadow of the upper lid and without
+    highlights, as the median over all open eyes; where the eyes are too small, plain brown and
+    off-white are returned.
     """
-    iris, sclera = [], []
+    irises, whites = [], []
     for image, fit in zip(images, fits, strict=True):
         for side in ("left", "right"):
+            if fit.coefficients[COEFFICIENT_INDEX[f"eyeBlink{side.capitalize()}"]] > _SHUT:
+                continue
             ring, white = _eye_pixels(image, fit.landmarks.pixels, side)
-            iris.append(ring)
-            sclera.append(white)
-    rings, whites = np.concatenate(iris), np.concatenate(sclera)
-    white = _middle(whites, 60, 95, _DEFAULT_SCLERA)
+            if len(ring) >= _FEWEST:
+                irises.append(_between(ring, *_IRIS_SHARE))
+            if len(white) >= _FEWEST:
+                whites.append(_between(white, 50, 90))
+    white = np.median(whites, axis=0) if whites else _DEFAULT_SCLERA
     # The white of the eye is the grey card of the picture: it carries the colour of the light.
-    cast = np.clip(_DEFAULT_SCLERA / np.maximum(white, 0.1), 0.8, 1.6)
-    default = (_DEFAULT_IRIS / cast).astype(np.float32)
-    ring = np.clip(_middle(rings, 35, 85, default) * cast, 0.02, 0.85)
-    sclera = 0.25 * white + 0.75 * _DEFAULT_SCLERA
-    return ring.astype(np.float32), sclera.astype(np.float32)
+    # How bright it is, its shadow decides, so the brightness of the iris is taken as it is.
+    tint = white / max(float(white.mean()), 0.05) * _DEFAULT_SCLERA.mean()
+    cast = np.clip(_DEFAULT_SCLERA / np.maximum(tint, 0.1), 0.8, 1.25) ** 0.7
+    ring = np.median(irises, axis=0) * cast * _IN_SHADE if irises else _DEFAULT_IRIS
+    sclera = _OWN_WHITE * tint * cast**0.5 + (1 - _OWN_WHITE) * _DEFAULT_SCLERA
+    return np.clip(ring, 0.02, 0.8).astype(np.float32), sclera.astype(np.float32)
 
 
 def paint_eye(
@@ -83,9 +98,9 @@ def paint_eye(
         azimuth, r, (48, 6), seed + 2
     )
     collar = np.exp(-(((r - pupil - 0.16) / 0.12) ** 2))
-    shade = 1.0 + 0.16 * fibres + 0.25 * collar
+    shade = 0.97 + 0.16 * fibres + 0.16 * collar
     shade *= 1 - 0.62 * _ramp(r, 0.80, 1.02)
-    colour = iris * shade[:, None] * 1.05
+    colour = iris * shade[:, None]
     colour = _mix(colour, np.array([0.012, 0.010, 0.010]), 1 - _ramp(r, pupil - 0.05, pupil + 0.05))
     red = 0.06 * _ramp(angle, 0.75, 1.3) + 0.012 * periodic_noise(azimuth, r / 4, (40, 5), seed + 7)
     white = sclera * (1 - np.clip(red, 0, 0.3)[:, None] * np.array([0.15, 1.0, 1.1]))
@@ -134,15 +149,12 @@ def _eye_pixels(
     rows, columns = np.nonzero(mask)
     distance = np.hypot(columns + 0.5 - centre[0], rows + 0.5 - centre[1]) / radius
     colours = image[rows, columns].astype(np.float32) / np.float32(255)
-    return colours[(distance > 0.5) & (distance < 0.85)], colours[distance > 1.2]
+    below = rows + 0.5 > centre[1] - 0.15 * radius
+    return colours[(distance > 0.48) & (distance < 0.88) & below], colours[distance > 1.2]
 
 
-def _middle(
-    colours: NDArray[np.float32], low: float, high: float, default: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _between(colours: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
     """Return the mean colour between two percentiles of brightness."""
-    if len(colours) < 30:
-        return default
     bright = colours.mean(axis=1)
     between = (bright >= np.percentile(bright, low)) & (bright <= np.percentile(bright, high))
     return colours[between].mean(axis=0).astype(np.float32)

@@ -128,8 +128,9 @@ def fit_joint_light(
         shared = {}
         for group in sorted(set(groups)):
             members = np.flatnonzero(np.asarray(groups) == group)
-            rows = [m.reshape(-1, m.shape[-1]) for m in (even[members], normals[members])]
-            shared[group] = fit_light(*rows, trust[members].ravel())
+            facing = normals[members].reshape(-1, 3)
+            rows = even[members].reshape(-1, 3)
+            shared[group] = fit_light(rows, facing, trust[members].ravel())
         lights = [shared[group] for group in groups]
         shading = np.stack([x.shading(n) for x, n in zip(lights, normals, strict=True)])
         gains = relative_gains(np.log(values / shading), trust)
@@ -197,4 +198,4 @@ def _joint_albedo(values: NDArray[np.float64], trust: NDArray[np.float64]) -> ND
     weights = np.concatenate([trust, np.full_like(trust[:1], _PRIOR_VIEWS)])
     stacked = np.concatenate([values, prior])
     spread = np.repeat(weights[..., None], 3, axis=2)
-    return np.clip(weighted_median(stacked, spread), 0.25, 4.0)
+    return np.asarray(np.clip(weighted_median(stacked, spread), 0.25, 4.0), np.float64)

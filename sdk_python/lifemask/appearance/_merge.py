@@ -52,6 +52,8 @@ def merge_views(
     albedos: Sequence[NDArray[np.float32]],
     tone: SkinTone,
     sharp: Sequence[float],
+    *,
+    doubted: NDArray[np.float32] | None = None,
 ) -> SeenSkin:
     """Merge the pictures' colours without light, texel by texel.
 
@@ -65,8 +67,11 @@ def merge_views(
         albedos: `(n, 3)` sRGB of each view without light, exposure and cast.
         tone: The person's skin.
         sharp: Relative sharpness of each view.
+        doubted: `(n,)` in [0, 1], texels that count only where their colour can be skin: behind
+            glasses, whose lenses mirror the room.
     """
-    readings = [_read(texels, *pair, tone) for pair in zip(views, albedos, strict=True)]
+    doubt = np.zeros(len(texels.index), np.float32) if doubted is None else doubted
+    readings = [_read(texels, *pair, tone, doubt) for pair in zip(views, albedos, strict=True)]
     faced = np.stack([view.facing > 0 for view in views])
     trust = np.stack([r.trust for r in readings])
     accepted = _accepted(np.stack([r.smooth.mean(axis=1) for r in readings]), trust)
@@ -95,7 +100,13 @@ def merge_views(
     )
 
 
-def _read(texels: Texels, view: View, albedo: NDArray[np.float32], tone: SkinTone) -> _Reading:
+def _read(
+    texels: Texels,
+    view: View,
+    albedo: NDArray[np.float32],
+    tone: SkinTone,
+    doubted: NDArray[np.float32],
+) -> _Reading:
     # Averaged over a few millimetres, so that pores and single hairs do not decide.
     seen = (view.trust > 0).astype(np.float32)
     smooth = texels.smooth(albedo, texels.size / _COARSE, seen)
@@ -104,6 +115,7 @@ def _read(texels: Texels, view: View, albedo: NDArray[np.float32], tone: SkinTon
     # jewellery begin where the neck does, and often in the colour of skin.
     core = view.core * np.clip(like + (view.facing - 0.35) / 0.25, 0, 1)
     trust = view.trust * (core + (1 - core) * like * (1 - texels.mask("neck")))
+    trust = trust * (1 - doubted * (1 - like))
     squarely = np.clip((view.facing - 0.75) / 0.15, 0, 1)
     detail = np.maximum(core, squarely * like)
     return _Reading(smooth, albedo - smooth, trust.astype(np.float32), like, detail)

@@ -103,7 +103,7 @@ def fill_skin(texels: Texels, seen: SeenSkin) -> tuple[NDArray[np.float32], NDAr
     # made symmetric, so that it meets itself there.
     unseen = 0.5 * (1 - weight)[..., None]
     filled = (1 - unseen) * filled + unseen * texels.image(texels.mirrored(filled))
-    return np.clip(base + filled, 0, 1).astype(np.float32, copy=False), weight
+    return np.asarray(np.clip(base + filled, 0, 1), np.float32), np.asarray(weight, np.float32)
 
 
 def plain_skin(texels: Texels) -> NDArray[np.float32]:

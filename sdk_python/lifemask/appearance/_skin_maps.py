@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from lifemask.appearance._alignment import align_views, sharpness
-from lifemask.appearance._atlas import Texels
+from lifemask.appearance._atlas import Texels, sample_bilinear
 from lifemask.appearance._evenness import even_sides, without_highlights
+from lifemask.appearance._glasses import glasses_mask, wears_glasses
 from lifemask.appearance._lighting import Light, fit_joint_light
 from lifemask.appearance._merge import merge_views
 from lifemask.appearance._projection import pixels_per_texel, project_picture
@@ -20,7 +21,7 @@ from lifemask.appearance._skin import SeenSkin, fill_skin, plain_skin, skin_tone
 from lifemask.geometry import linear_to_srgb, srgb_to_linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,16 +83,23 @@ def skin_maps(
     size = _working_size(density, skin.size)
     texels = skin if size == skin.size else Texels.of(head.topology, size, ("skin",))
     views = [project_picture(i, f, head, texels) for i, f in zip(images, fits, strict=True)]
-    views, shift = align_views(texels, views, images)
+    faces = [fit.landmarks for fit in fits]
+    glasses = wears_glasses(images, faces)
+    covers = [glasses_mask(*pair) for pair in zip(images, faces, strict=True)] if glasses else []
+    # Rims move against the skin behind them, so they must not lead the alignment either.
+    views, shift = align_views(texels, [*_uncovered(views, covers)], images)
+    views = [*_uncovered(views, covers)]
     plain = plain_skin(texels)
     albedos, drift = unlit(views, plain, groups, strength=_DELIGHT if delight else 0.0)
     tone = skin_tone(albedos, views, plain)
-    seen = merge_views(texels, views, albedos, tone, [sharpness(texels, v) for v in views])
+    sharp = [sharpness(texels, view) for view in views]
+    behind = _behind_lenses(texels) if glasses else None
+    seen = merge_views(texels, views, albedos, tone, sharp, doubted=behind)
     if delight:
         seen = even_sides(texels, without_highlights(texels, seen, plain), plain)
     colour, known = fill_skin(texels, seen)
     detail = synthesise_detail(texels, seen, head, (known < 0.95) & _covered(texels))
-    colour = np.clip(colour + detail * (1 - known)[..., None], 0, 1)
+    colour = np.asarray(np.clip(colour + detail * (1 - known)[..., None], 0, 1), np.float32)
     labels = provenance(skin, texels, seen)
     if density < _SHARED:
         labels[labels == Provenance.SEEN] = Provenance.UPSAMPLED
@@ -100,6 +108,7 @@ def skin_maps(
         "texture_pixels_per_texel": round(density, 3),
         "texture_effective_size": round(min(density, 1.0) * skin.size),
         "texture_upsampled": density < _SHARED,
+        "glasses": glasses,
         "texture_largest_drift": round(drift, 4),
         "texture_largest_alignment_shift": round(shift, 5),
     }
@@ -129,8 +138,8 @@ def unlit(
     linear = [np.asarray(srgb_to_linear(v.colours), np.float32) for v in views]
     usable = (trust > 0).sum(axis=1) >= min(_FEWEST, len(chosen) // 20 + 1)
     lights, gains = [Light(_even_light())] * len(views), np.ones((len(views), 3))
-    rows = np.flatnonzero(usable)
-    if len(rows):
+    rows = [int(i) for i in np.flatnonzero(usable)]
+    if rows:
         found, some = fit_joint_light(
             np.stack([linear[i][chosen] for i in rows]),
             np.stack([views[i].normals[chosen] for i in rows]),
@@ -147,6 +156,24 @@ def unlit(
             even = even / light.shading(view.normals) ** np.float32(strength)
         albedos.append(np.asarray(linear_to_srgb(even), np.float32))
     return albedos, float(np.abs(np.log(gains)).max())
+
+
+def _uncovered(views: Sequence[View], covers: Sequence[NDArray[np.float32]]) -> Iterator[View]:
+    """Yield the views without trust in what something lies over."""
+    for number, view in enumerate(views):
+        if not covers:
+            yield view
+            continue
+        covered = sample_bilinear(covers[number][..., None], view.pixels)[:, 0]
+        yield replace(view, trust=view.trust * (1 - np.clip(1.5 * covered, 0, 1)))
+
+
+def _behind_lenses(texels: Texels) -> NDArray[np.float32]:
+    """Return `(n,)` in [0, 1]: skin around the eyes without lids and brows."""
+    value = texels.mask("sockets")
+    for region in ("brows", "eyelids"):
+        value *= 1 - np.clip(1.5 * texels.mask(region), 0, 1)
+    return value
 
 
 def default_groups(fits: Sequence[PhotoFit]) -> list[int]:
