@@ -143,4 +143,4 @@ def _mirrored(texels: Texels, small: NDArray[np.float32], side: int) -> NDArray[
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[texels.index] = 1.0
     share = np.maximum(shrink(covered, side, side), 1e-4)
-    return shrink(large, side, side) / share[..., None]
+    return np.asarray(shrink(large, side, side) / share[..., None], np.float32)

@@ -81,7 +81,7 @@ def _tooth_pixels(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDAr
     bright, range_ = inside.mean(axis=1), np.ptp(inside, axis=1)
     chosen = bright > 0.7 * float(cheeks.mean()) / 255
     chosen &= range_ < _LEAST_COLOUR * np.maximum(inside.max(axis=1), 1e-3)
-    teeth = inside[chosen]
+    teeth = np.asarray(inside[chosen], np.float32)
     if len(teeth) < _FEWEST or chosen.mean() < 0.1:
         return empty
     bright = teeth.mean(axis=1)

@@ -19,6 +19,7 @@ from lifemask.appearance._pyramid import push_pull
 from lifemask.appearance._quilting import synthesise_detail
 from lifemask.appearance._skin import SeenSkin, fill_skin, plain_skin, skin_tone
 from lifemask.geometry import linear_to_srgb, srgb_to_linear
+from lifemask.heads import JOINT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,8 @@ _FEWEST: Final = 300
 _FINE_ENOUGH: Final = 0.9
 """Pixels per texel up to which nothing of a picture is lost."""
 _SMALLEST: Final = 512
+_LENS: Final = 0.042
+"""Metres from the middle of an eye to the rim of the largest lens."""
 _SHARED: Final = 0.5
 """Pixels per texel below which texels count as upsampled."""
 
@@ -93,7 +96,7 @@ def skin_maps(
     albedos, drift = unlit(views, plain, groups, strength=_DELIGHT if delight else 0.0)
     tone = skin_tone(albedos, views, plain)
     sharp = [sharpness(texels, view) for view in views]
-    behind = _behind_lenses(texels) if glasses else None
+    behind = _behind_lenses(texels, head) if glasses else None
     seen = merge_views(texels, views, albedos, tone, sharp, doubted=behind)
     if delight:
         seen = even_sides(texels, without_highlights(texels, seen, plain), plain)
@@ -168,9 +171,11 @@ def _uncovered(views: Sequence[View], covers: Sequence[NDArray[np.float32]]) -> 
         yield replace(view, trust=view.trust * (1 - np.clip(1.5 * covered, 0, 1)))
 
 
-def _behind_lenses(texels: Texels) -> NDArray[np.float32]:
+def _behind_lenses(texels: Texels, head: Head) -> NDArray[np.float32]:
     """Return `(n,)` in [0, 1]: skin around the eyes without lids and brows."""
-    value = texels.mask("sockets")
+    eyes = head.joints[[JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]]
+    away = np.linalg.norm(head.neutral[:, None] - eyes, axis=2).min(axis=1)
+    value = texels.spread(np.clip((_LENS - away) / 0.006, 0, 1))
     for region in ("brows", "eyelids"):
         value *= 1 - np.clip(1.5 * texels.mask(region), 0, 1)
     return value
