@@ -12,6 +12,8 @@ from lifemask.geometry._camera import (
 from lifemask.geometry._closest import ClosestPoints, SurfacePoints
 from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
+from lifemask.geometry._mesh import Mesh
+from lifemask.geometry._mesh_files import MESH_SUFFIXES, read_mesh
 from lifemask.geometry._openness import sky_visibility
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
 from lifemask.geometry._surface import vertex_normals
@@ -25,9 +27,11 @@ from lifemask.geometry._video import (
 )
 
 __all__ = [
+    "MESH_SUFFIXES",
     "NEAR",
     "Camera",
     "ClosestPoints",
+    "Mesh",
     "Pose",
     "Raster",
     "SurfacePoints",
@@ -45,6 +49,7 @@ __all__ = [
     "quiet_opencv",
     "rasterize",
     "read_image",
+    "read_mesh",
     "resize_image",
     "sky_visibility",
     "srgb_to_linear",

@@ -18,6 +18,7 @@ from lifemask.rigging._scale import (
     scale_between,
     scale_to_pupil_distance,
 )
+from lifemask.rigging._scan import ScanFit, Similarity, fit_scan
 from lifemask.rigging._topology_map import TopologyMap, topology_map
 
 __all__ = [
@@ -29,10 +30,13 @@ __all__ = [
     "BlendshapeRegressor",
     "LandmarkNormalizer",
     "OnnxViolation",
+    "ScanFit",
+    "Similarity",
     "TopologyMap",
     "align_to_landmarks",
     "check_onnx",
     "fit_blinks",
+    "fit_scan",
     "lint_onnx",
     "normalize_landmarks",
     "regression_model_bytes",

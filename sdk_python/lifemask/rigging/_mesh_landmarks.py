@@ -44,14 +44,18 @@ class PaintedMesh:
     Attributes:
         points: `(n, 3)` float64 m, +Y up and the face toward +Z as far as it is known.
         faces: `(m, 3)` int32.
-        colours: `(n, 3)` floats in [0, 1], sRGB.
+        colours: `(n, 3)` floats in [0, 1], sRGB, where there is no texture.
         carriers: `(k,)` rows of `faces` that may carry a landmark; all when left out.
+        texture: `(uv, faces_uv, picture)` as in `Mesh`.
+        shaded: Whether light is to be drawn; scans with colours show their own.
     """
 
     points: NDArray[np.float64]
     faces: NDArray[np.int32]
     colours: NDArray[np.floating]
     carriers: NDArray[np.int64] | None = None
+    texture: tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]] | None = None
+    shaded: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,28 +63,46 @@ class Sighting:
     """Landmarks in one view and on the surface.
 
     Attributes:
-        pixels: `(478, 2)`.
+        places: `(478, 2)`, shares of the picture's width.
         points: `(478, 3)` m, NaN where the surface is not there or is seen edge-on.
         yaw: Degrees.
     """
 
-    pixels: NDArray[np.float64]
+    places: NDArray[np.float64]
     points: NDArray[np.float64]
     yaw: float
 
 
 def draw_mesh(mesh: PaintedMesh, camera: Camera, pose: Pose) -> NDArray[np.uint8]:
-    """Draw vertex colours under a soft frontal light on grey; `(h, w, 3)` uint8 sRGB."""
+    """Draw a mesh on grey, plain ones under a soft frontal light; `(h, w, 3)` uint8 sRGB."""
     at = pose.apply(mesh.points)
     raster = _raster(at, mesh.faces, camera)
-    shade = 0.45 + 0.55 * np.clip(vertex_normals(at, mesh.faces) @ _LIGHT, 0, 1)
-    picture = raster.interpolate(mesh.faces, np.asarray(mesh.colours) * shade[:, None])
+    if mesh.texture is not None:
+        picture = _textured(raster, mesh.texture)
+    else:
+        picture = raster.interpolate(mesh.faces, np.asarray(mesh.colours))
+    if mesh.shaded:
+        normals = raster.interpolate(mesh.faces, vertex_normals(at, mesh.faces))
+        # Scans may have their triangles inside out: what is seen faces the camera.
+        normals = np.where(normals[:, :, 2:] < 0, -normals, normals)
+        picture = picture * (0.45 + 0.55 * np.clip(normals @ _LIGHT, 0, 1))[:, :, None]
     picture[raster.face < 0] = _BACKGROUND
     return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
+def _textured(
+    raster: Raster, texture: tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8]]
+) -> NDArray[np.float32]:
+    uv, corners, picture = texture
+    place = raster.interpolate(corners, uv) % 1.0
+    height, width = picture.shape[:2]
+    column = np.clip((place[..., 0] * width).astype(int), 0, width - 1)
+    row = np.clip((place[..., 1] * height).astype(int), 0, height - 1)
+    return picture[row, column].astype(np.float32) / np.float32(255)
+
+
 def look_at(
-    middle: NDArray[np.floating], width: float, yaw: float, pitch: float
+    middle: NDArray[np.floating], width: float, yaw: float, pitch: float, size: int = _SIZE
 ) -> tuple[Camera, Pose]:
     """Return a camera that sees a head from a direction.
 
@@ -89,12 +111,13 @@ def look_at(
         width: Of the head, metres.
         yaw: Degrees that the head turns toward its left.
         pitch: Degrees that it turns down.
+        size: Width and height of the picture, pixels.
     """
     rotation = axis_angle_matrix([0, np.radians(yaw), 0]) @ axis_angle_matrix(
         [np.radians(pitch), 0, 0]
     )
     distance = 5.0 * width
-    camera = Camera(_SIZE, _SIZE, _FILL * _SIZE * distance / width)
+    camera = Camera(size, size, _FILL * size * distance / width)
     return camera, Pose(rotation, np.array([0, 0, -distance]) - rotation @ middle)
 
 
@@ -104,15 +127,17 @@ def sight(
     width: float,
     views: Sequence[tuple[float, float]],
     landmarker: Landmarker,
+    size: int = _SIZE,
 ) -> list[Sighting]:
-    """Look for a face in each view; views that show none, or several, are left out."""
+    """Look for a face in each view; views that show none are left out."""
     found = []
     for yaw, pitch in views:
-        camera, pose = look_at(middle, width, yaw, pitch)
+        camera, pose = look_at(middle, width, yaw, pitch, size)
         faces = landmarker.detect(draw_mesh(mesh, camera, pose))
-        if len(faces) == 1:
-            pixels = faces[0].pixels.astype(np.float64)
-            found.append(Sighting(pixels, _cast(pixels, mesh, camera, pose), yaw))
+        if faces:
+            # The largest: on a scan's shoulders, ears or hands a second face is a mistake.
+            pixels = max(faces, key=lambda face: face.size).pixels.astype(np.float64)
+            found.append(Sighting(pixels / size, _cast(pixels, mesh, camera, pose), yaw))
     return found
 
 
@@ -128,9 +153,9 @@ def merge(sightings: Sequence[Sighting], *, even: bool = False) -> NDArray[np.fl
     """
     points = np.stack([s.points for s in sightings])
     yaws = np.array([s.yaw for s in sightings])
-    pixels = np.stack([s.pixels for s in sightings])
+    places = np.stack([s.places for s in sightings])
     calmest = np.abs(yaws) == np.abs(yaws).min()
-    side = np.median(pixels[calmest, :, 0], axis=0) / _SIZE - 0.5
+    side = np.median(places[calmest, :, 0], axis=0) - 0.5
     points[yaws[:, None] * side > _SIDEWAYS] = np.nan
     merged = np.full((LANDMARK_COUNT, 3), np.nan)
     seen = np.isfinite(points[:, :, 0]).any(axis=0)

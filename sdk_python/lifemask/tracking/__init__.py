@@ -22,7 +22,13 @@ from lifemask.tracking._one_euro import OneEuroFilter, PerformanceSmoother, Smoo
 from lifemask.tracking._performance import TrackedPerformance
 from lifemask.tracking._performer import Performer, fit_performer
 from lifemask.tracking._projection import guess_pose, interocular_pixels
-from lifemask.tracking._regions import FACE_OVAL, FACE_POINTS, LANDMARK_COUNT, REGIONS
+from lifemask.tracking._regions import (
+    FACE_OVAL,
+    FACE_POINTS,
+    LANDMARK_COUNT,
+    OUTER_EYE_CORNERS,
+    REGIONS,
+)
 from lifemask.tracking._segmentation import guided_coefficients, segment_person
 from lifemask.tracking._settings import SolveSettings, facing_weights
 from lifemask.tracking._shape import LandmarkShape
@@ -33,6 +39,7 @@ __all__ = [
     "LANDMARK_COUNT",
     "MIRRORED",
     "MODEL_FILES",
+    "OUTER_EYE_CORNERS",
     "REGIONS",
     "ClipPrior",
     "FaceChoice",
