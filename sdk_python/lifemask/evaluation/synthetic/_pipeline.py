@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.avatar import build
+from lifemask._errors import InputError
+from lifemask.avatar import build, forget
 from lifemask.geometry import Camera, open_video, write_image
 from lifemask.heads import load_head_model
 from lifemask.rigging import MEAN_PUPIL_DISTANCE, fit_blinks, scale_to_pupil_distance
@@ -66,8 +69,14 @@ def detected_in(clip: SyntheticClip, folder: Path, name: str) -> tuple[Path, Fac
 
 
 def built(paths: Sequence[Path], texture_size: int) -> Avatar:
-    """Build an avatar from files as a user does, pupil distance unknown."""
-    return build(list(paths), texture_size=texture_size)
+    """Build an avatar from files as a user does, pupil distance unknown; no stage is kept."""
+    name = f"synthetic-{secrets.token_hex(8)}"
+    try:
+        return build(list(paths), name=name, texture_size=texture_size)
+    finally:
+        # Builds from photos alone keep nothing.
+        with contextlib.suppress(InputError):
+            forget(name)
 
 
 def head_from_photos(faces: Sequence[FaceLandmarks]) -> tuple[Head, Camera]:
@@ -95,7 +104,7 @@ def tracked(
     faces: Sequence[FaceLandmarks | None], head: Head, camera: Camera, rate_hz: float
 ) -> list[FrameSolution | None]:
     """Solve a clip with a built head and the focal length of its build."""
-    performer = Performer(LandmarkShape.from_head(head), camera)
+    performer = Performer(LandmarkShape.from_head(head).with_meeting_lids(), camera)
     return solve_clip(faces, performer, rate_hz=rate_hz)
 
 
