@@ -22,9 +22,10 @@ _CEILING: Final = 1.35
 """Shading, against its mean of one, from which the light is held down: light cannot clip."""
 _CLIPPING: Final = 4.0
 """Weight of that penalty against a sample's own."""
-_OUTER_ROUNDS: Final = 3
-_PRIOR_VIEWS: Final = 2.0
-"""How many views the prior of one albedo counts as against what the views say of a texel."""
+_OUTER_ROUNDS: Final = 6
+_PRIOR_VIEWS: Final = (3.0, 0.5)
+"""How many views the prior of one albedo counts as against what the views say of a texel that
+fewer than three of them show, and that three or more show."""
 _DARKEST: Final = 2e-3
 
 
@@ -195,7 +196,8 @@ def _levels(values: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[
 def _joint_albedo(values: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the albedo `(n, 3)` of each place against the mean, drawn to one."""
     prior = np.ones_like(values[:1])
-    weights = np.concatenate([trust, np.full_like(trust[:1], _PRIOR_VIEWS)])
+    often = (trust > 0).sum(axis=0) >= 3
+    weights = np.concatenate([trust, np.where(often, *_PRIOR_VIEWS[::-1])[None]])
     stacked = np.concatenate([values, prior])
     spread = np.repeat(weights[..., None], 3, axis=2)
     return np.asarray(np.clip(weighted_median(stacked, spread), 0.25, 4.0), np.float64)

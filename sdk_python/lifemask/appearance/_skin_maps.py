@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _DELIGHT: Final = 0.85
 """Share of the estimated shading that is divided out; the rest hides errors of the estimate."""
-_SAMPLES: Final = 6000
+_SAMPLES: Final = 3000
 _FEWEST: Final = 300
 """Texels of plain skin that a light is estimated from at the least."""
 _FINE_ENOUGH: Final = 0.9
