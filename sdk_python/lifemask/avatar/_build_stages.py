@@ -133,8 +133,9 @@ class Build:
         def work(told: Callable[[float], None]) -> Person:
             fits = evidence.fit_pictures(pictures, self._model)
             told(0.8)
-            self._refusals.refuse_strangers(sources, pictures, fits, self._model)
-            return Person(pictures, fits, self._shaped(fits))
+            plain = self._model.head(fits[0].identity)
+            self._refusals.refuse_strangers(sources, pictures, fits, plain)
+            return Person(pictures, fits, _shaped(plain, fits))
 
         def pack(person: Person) -> dict[str, NDArray[Any]]:
             return evidence.pack_fits(person.fits) | _pack_head(person.head)
@@ -237,11 +238,6 @@ class Build:
                 self._refusals.refuse_unusable(source.path, source.content)
         return sources
 
-    def _shaped(self, fits: Sequence[PhotoFit]) -> Head:
-        from lifemask.rigging import align_to_landmarks
-
-        return align_to_landmarks(self._model.head(fits[0].identity), fits)
-
     def _track_clip(self, number: int, source: Source, clip: Clip, person: Person) -> Track:
         own = [i for i, one in enumerate(person.pictures) if one.source == number]
 
@@ -262,6 +258,12 @@ class Build:
             evidence.pack_record,
             lambda arrays: evidence.unpack_record(Track, arrays),
         )
+
+
+def _shaped(head: Head, fits: Sequence[PhotoFit]) -> Head:
+    from lifemask.rigging import align_to_landmarks
+
+    return align_to_landmarks(head, fits)
 
 
 def _track(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,7 +25,7 @@ SMALLEST_FACE: Final = 64
 BLURRED: Final = 0.35
 """Sharpness, share of what is usual among the clip's sharp frames of like yaw."""
 
-COVERED: Final = 0.15
+COVERED: Final = 0.12
 """Share of the face that does not look like itself from which it counts as covered."""
 
 UNLIKE_LIGHT: Final = 0.5
@@ -39,13 +38,19 @@ is meant."""
 _JUMP: Final = 0.6
 """Way of a face between two frames, share of its size, which no head goes."""
 
+_GROWN: Final = np.log(1.67)
+"""Change of size between two frames, logarithm, likewise."""
+
+_GAP: Final = 3
+"""Frames without a face, after which it may be anywhere."""
+
 _SHARP: Final = 80.0
 _YAW_BIN: Final = np.deg2rad(10.0)
 _FEWEST: Final = 8
-_UNLIKE: Final = (0.45, 0.22)
+_UNLIKE: Final = (0.22, 0.11)
 """Least deviation of brightness and of colour, natural logarithms, that counts as unlike."""
 
-_DEVIATIONS: Final = 5.0
+_DEVIATIONS: Final = 6.0
 REASONS: Final = ("dark", "no face", "cut off", "small", "jump", "blurred", "covered", "light")
 """Why a frame is left out, in the order in which it is tried. A frame in odd light still tells
 the shape and the expression: only the texture leaves it out."""
@@ -146,16 +151,28 @@ def _usual(
 
 
 def _jumps(clip: Clip) -> NDArray[np.bool_]:
-    """Mark frames in which the face is not where it was: a cut, or another person's face."""
+    """Mark runs of frames in which the face is not where the longest run has it.
+
+    A run ends where the face goes further, or changes more in size, than a head can between two
+    frames: a cut, or the landmarker has gone over to somebody else.
+    """
     jumps = np.zeros(len(clip), np.bool_)
     seen = np.flatnonzero(clip.seen)
-    for before, after in itertools.pairwise(seen):
-        if clip.numbers[after] - clip.numbers[before] > 3:
-            continue
-        middles = [clip.points[i, :FACE_POINTS, :2].mean(axis=0) for i in (before, after)]
-        sizes = [clip.face(int(i)).size for i in (before, after)]
-        far = np.linalg.norm(middles[1] - middles[0]) > _JUMP * max(sizes)
-        jumps[after] = far or not 0.6 < sizes[1] / sizes[0] < 1.67
+    if not len(seen):
+        return jumps
+    middles = clip.points[seen, :FACE_POINTS, :2].mean(axis=1)
+    sizes = np.array([clip.face(int(i)).size for i in seen])
+    steps = np.diff(clip.numbers[seen])
+    far = np.linalg.norm(np.diff(middles, axis=0), axis=1) > _JUMP * sizes[1:]
+    grown = np.abs(np.log(sizes[1:] / sizes[:-1])) > _GROWN
+    run = np.concatenate([[0], np.cumsum((far | grown) & (steps <= _GAP))])
+    longest = run == np.argmax(np.bincount(run))
+    home, size = np.median(middles[longest], axis=0), float(np.median(sizes[longest]))
+    for one in np.unique(run[~longest]):
+        inside = run == one
+        away = np.linalg.norm(np.median(middles[inside], axis=0) - home) > _JUMP * size
+        other = abs(np.log(np.median(sizes[inside]) / size)) > _GROWN
+        jumps[seen[inside]] = away or other
     return jumps
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PARALLEL_FROM: Final = 3 * CHUNK
 """Frames from which a second process is worth its start."""
 
+_WORKER: Final = ["-m", "lifemask.avatar._capture_worker"]
 _MOST_WORKERS: Final = 8
 _PROBE: Final = 40
 """Frame at the front of a file on which jumping is tried."""
@@ -183,7 +184,7 @@ def _workers(
 def _start(job: dict[str, Any], part: int, counter: _Counter) -> _Worker:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "lifemask.avatar._capture_worker"],
+        [sys.executable, *_WORKER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask._errors import CacheError, FaceCutError, InputError, NoFaceError, SeveralFacesError
+from lifemask._errors import (
+    AnotherPersonError,
+    CacheError,
+    FaceCutError,
+    InputError,
+    NoFaceError,
+    SeveralFacesError,
+)
+from lifemask.avatar._capture_choice import unrest
 from lifemask.avatar._capture_judge import crowded, searched_for_others
-from lifemask.avatar._evidence import read_frames
+from lifemask.avatar._evidence import Recording, read_frames
+from lifemask.avatar._evidence_person import STRANGERS, strangest_clips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from lifemask.avatar._capture_clip import Clip
-    from lifemask.avatar._evidence import Picture, Recording, Source
+    from lifemask.avatar._evidence import Picture, Source
     from lifemask.avatar._stages_cache import Cache
-    from lifemask.heads import HeadModel
+    from lifemask.heads import Head
     from lifemask.tracking import FaceChoice, PhotoFit
 
 _FEWEST_USABLE: Final = 1
@@ -85,9 +94,23 @@ class Refusals:
         sources: Sequence[Source],
         pictures: Sequence[Picture],
         fits: Sequence[PhotoFit],
-        model: HeadModel,
+        head: Head,
     ) -> None:
-        """Refuse inputs that show different people."""
+        """Refuse clips of different people.
+
+        Raises:
+            AnotherPersonError: Two clips do not show the same person.
+        """
+        apart, first, second = strangest_clips(head, pictures, fits)
+        if apart < STRANGERS:
+            return
+        path, content = sources[second].path, sources[second].content
+        assert isinstance(content, Recording)
+        place = min(content.choice.shape, key=lambda i: unrest(content.clip.face(i)))
+        raise AnotherPersonError(
+            f"{path.name} shows another person than {sources[first].path.name}",
+            hint="Build each person alone." + self._picture(path, content.clip, place),
+        )
 
     def _picture(self, path: Path, clip: Clip, place: int) -> str:
         """Keep a picture of a frame where nobody else can see it; return words that name it."""
