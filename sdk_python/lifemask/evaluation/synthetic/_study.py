@@ -15,7 +15,6 @@ from lifemask.evaluation.synthetic._albedo import albedo_errors
 from lifemask.evaluation.synthetic._channels import (
     CoefficientErrors,
     gaze_errors,
-    lag_frames,
     pose_errors,
     true_blinks,
 )
@@ -40,21 +39,19 @@ from lifemask.evaluation.synthetic._pipeline import (
     tracked,
 )
 from lifemask.evaluation.synthetic._sizes import SIZES, StudySize
+from lifemask.evaluation.synthetic._summaries import averaged, detector_errors, jitter, lags
 from lifemask.evaluation.synthetic._turn import compare_turn
-from lifemask.heads import COEFFICIENT_INDEX, load_head_model
-from lifemask.tracking import FACE_POINTS, REGIONS, LandmarkShape
+from lifemask.heads import load_head_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from lifemask._progress import ProgressCallback
     from lifemask.evaluation.synthetic._clip import SyntheticClip
     from lifemask.evaluation.synthetic._truth import Truth
     from lifemask.geometry import Camera
     from lifemask.heads import Head, HeadModel
-    from lifemask.tracking import FaceLandmarks, FrameSolution
+    from lifemask.tracking import FaceLandmarks
 
 HeadKind = Literal["own", "ict"]
 
@@ -62,7 +59,6 @@ SMILE: Final = {
     "mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5,
     "mouthUpperUpLeft": 0.3, "mouthUpperUpRight": 0.3, "jawOpen": 0.1,
 }  # fmt: skip
-_FOREHEAD: Final = [9, 10, 67, 109, 151, 297, 338]
 _FIRST: Final = 101
 """Seed of the first person."""
 
@@ -99,7 +95,7 @@ class Study:
             document["photos"] = self._timed("photos", self._photos)
             document["clips"] = self._timed("clips", self._clips)
             document["temporal"] = self._timed("temporal", self._temporal)
-            document["detector"] = _detector_errors(self._detector)
+            document["detector"] = detector_errors(self._detector)
             document["seconds"] = self._seconds
             return document
 
@@ -147,7 +143,7 @@ class Study:
             if face is not None and "rest" in heads:
                 leaks.append(identity_leak(heads["rest"], built([path], 256).head))
         return {
-            **{name: _averaged(several) for name, several in rows.items() if several},
+            **{name: averaged(several) for name, several in rows.items() if several},
             "pictures": self.size.people * self.size.lights,
             "without_face": missed,
             "leak_smile_mm": float(np.mean(leaks)) if leaks else None,
@@ -252,79 +248,7 @@ class Study:
             faces = detected(clip.write(self._place / f"{name}.mp4", truth=False))
             solutions = tracked(faces, head, camera, clip.rate_hz)
             if name == "still":
-                document["forehead_jitter_mm"] = _jitter(solutions, head)
+                document["forehead_jitter_mm"] = jitter(solutions, head)
             else:
-                document["lag_frames"] = _lags(solutions, clip.truth)
+                document["lag_frames"] = lags(solutions, clip.truth)
         return document
-
-
-def _jitter(solutions: Sequence[FrameSolution | None], head: Head) -> float:
-    """Return how far the forehead moves about its mean place, mm RMS, camera frame."""
-    shape = LandmarkShape.from_head(head)
-    places = np.array(
-        [
-            one.pose.apply(shape.points(one.coefficients)[_FOREHEAD])
-            for one in solutions
-            if one is not None
-        ]
-    )
-    return float(1000 * np.sqrt(np.mean(np.sum((places - places.mean(axis=0)) ** 2, axis=2))))
-
-
-def _lags(solutions: Sequence[FrameSolution | None], truth: Truth) -> dict[str, float]:
-    rows = [i for i, one in enumerate(solutions) if one is not None]
-    solved = [one for one in solutions if one is not None]
-    lags = {}
-    for name in ("jawOpen", "browInnerUp"):
-        number = COEFFICIENT_INDEX[name]
-        mine = np.array([one.coefficients[number] for one in solved])
-        lags[name] = lag_frames(mine, truth.coefficients[rows, number])
-    yaw = np.array([one.pose.rotation[0, 2] for one in solved])
-    lags["yaw"] = lag_frames(yaw, truth.rotations[rows, 0, 2])
-    return lags
-
-
-def _averaged(several: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean of equal trees of numbers and of `Millimetres`."""
-    from lifemask.evaluation.synthetic._surfaces import Millimetres
-
-    first = several[0]
-    out: dict[str, Any] = {}
-    for name, value in first.items():
-        values = [one[name] for one in several]
-        if isinstance(value, dict):
-            out[name] = _averaged(values)
-        elif isinstance(value, Millimetres):
-            out[name] = Millimetres.mean_of(values)
-        else:
-            out[name] = float(np.mean(np.abs(values)))
-    return out
-
-
-def _detector_errors(seen: Sequence[tuple[Truth, int, FaceLandmarks | None]]) -> dict[str, Any]:
-    """Return how often faces are found and where landmarks lie, percent of the eye distance."""
-    errors: dict[str, list[NDArray[np.float64]]] = {"0-20": [], "20-40": [], "40-65": []}
-    found = 0
-    for truth, frame, face in seen:
-        if face is None:
-            continue
-        found += 1
-        rotation, rest = truth.rotations[frame], truth.head.landmarks(truth.head.neutral)
-        yaw = abs(float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2]))))
-        span = float(np.linalg.norm(rest[33] - rest[263]))
-        unit = truth.camera.focal * span / -truth.translations[frame, 2]
-        error = 100 * (face.pixels[:FACE_POINTS] - truth.landmarks(frame)[:FACE_POINTS]) / unit
-        errors["0-20" if yaw < 20 else "20-40" if yaw < 40 else "40-65"].append(error)
-    table: dict[str, Any] = {"pictures": len(seen), "found": found, "by_yaw": {}}
-    for name, several in errors.items():
-        if several:
-            rows = np.array(several)
-            groups = {"all": np.arange(FACE_POINTS), **REGIONS}
-            table["by_yaw"][name] = {
-                group: {
-                    "error": float(np.linalg.norm(rows[:, points], axis=2).mean()),
-                    "bias": [float(x) for x in rows[:, points].mean(axis=(0, 1))],
-                }
-                for group, points in groups.items()
-            }
-    return table
