@@ -17,6 +17,7 @@ from lifemask.evaluation.synthetic import (
 )
 from lifemask.geometry import matrix_axis_angle, open_video, read_image
 from lifemask.heads import COEFFICIENT_INDEX, COEFFICIENT_NAMES, load_head_model
+from needs import SHARED
 
 SMALL = (90, 160)
 
@@ -138,3 +139,19 @@ def test_landmarker_finds_faces_of_every_tone(tmp_path):
             unit = np.linalg.norm(true[33] - true[263])
             error = np.linalg.norm(faces[0].pixels[:468] - true[:468], axis=1).mean()
             assert error / unit < 0.07
+
+
+@pytest.mark.needs("landmarker", "shared")
+def test_landmarker_finds_faces_on_the_other_topology():
+    from lifemask.tracking import FaceLandmarker
+
+    model = load_head_model("ict", SHARED / "models" / "ict_facekit_light.npz")
+    person = synthetic_person(4, model=model, darkness=0.7, texture_size=512)
+    assert np.array_equal(person.head.neutral, model.head(person.identity).neutral)
+    clip = synthetic_portrait(4, person=person, yaw=0.3, size=(360, 480))
+    with FaceLandmarker() as landmarker:
+        faces = landmarker.detect(clip.frame(0))
+    assert len(faces) == 1
+    true = clip.truth.landmarks()
+    error = np.linalg.norm(faces[0].pixels[:468] - true[:468], axis=1).mean()
+    assert error / np.linalg.norm(true[33] - true[263]) < 0.07
