@@ -19,7 +19,7 @@ from lifemask.rigging import topology_map
 if TYPE_CHECKING:
     from lifemask._progress import ProgressCallback
 
-SizeName = Literal["quick", "default", "full"]
+SizeName = Literal["quick", "short", "default", "full"]
 
 
 def evaluate_synthetic(

@@ -39,7 +39,9 @@ class StudySize:
 
 SIZES: Final = {
     "quick": StudySize(1, 1, (360, 480), 2.5, 4.0, 8.0, (216, 384), 256, 256, 0.8, 15.0),
+    "short": StudySize(2, 1, (576, 768), 10.0, 24.0, 8.0, (360, 640), 1024, 1024, 1.0, 30.0),
     "default": StudySize(3, 1, (768, 1024), 20.0, 60.0, 10.0, (432, 768), 1024, 1024, 2.0, 30.0),
     "full": StudySize(8, 3, (768, 1024), 20.0, 60.0, 30.0, (540, 960), 1024, 2048, 4.0, 30.0),
 }
-"""By name. `quick` is a test of the code: its clips are too short to judge a tracker by."""
+"""By name. `quick` is a test of the code: its clips are too short to judge a tracker by. `short`
+shows each expression for a third of a second, four or five frames at most."""
