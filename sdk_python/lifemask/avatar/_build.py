@@ -12,6 +12,7 @@ from lifemask.avatar._build_checks import (
     check_options,
     input_paths,
     is_video,
+    scan_path,
     used_terms,
 )
 from lifemask.avatar._manifest import Consent, Manifest
@@ -28,6 +29,7 @@ def build(
     inputs: Sequence[str | Path] | str | Path,
     output: str | Path | None = None,
     *,
+    scan: str | Path | None = None,
     name: str | None = None,
     frames: Mapping[int, Sequence[int]] | None = None,
     face: FaceChoice | None = None,
@@ -53,14 +55,18 @@ def build(
     however many processes work.
 
     Args:
-        inputs: Videos and photos of one person, in any mix.
+        inputs: Videos and photos of one person, in any mix; may be empty with a scan.
         output: Package to write, usually `NAME.lifemask`; nothing is written when left out.
+        scan: A mesh of the person's head (OBJ, PLY or GLB) in any unit and orientation. It tells
+            the shape and the size; clips and photos then tell only how the skin looks. Without
+            them the scan's colours do, or a plain skin, which the manifest says.
         name: Of the avatar; the first input's file name when left out.
         frames: `frames[i]` limits input i, a video, to those frame numbers (from 0); the others
             are never looked at. Inputs without an entry are used whole.
         face: Which face is meant where a photo shows several.
         consent: What the person agreed to.
-        pupil_distance: Metres between the person's pupils: pictures do not show absolute size.
+        pupil_distance: Metres between the person's pupils: pictures do not show absolute size. A
+            scan does, unless its size is that of no head.
         texture_size: Width and height of the albedo, texels; a power of two, 256 to 8192.
         unpacked: Write a folder instead of one file.
         workers: Processes that look at long clips; as many as there are cores when left out.
@@ -91,22 +97,28 @@ def build(
         scale_to_pupil_distance,
     )
 
-    paths = input_paths(inputs)
+    shape = scan_path(scan)
+    paths = input_paths(inputs, needed=shape is None)
     check_options(output, texture_size, pupil_distance)
     check_frames(paths, frames or {})
-    name = name or paths[0].stem
+    name = name or (paths[0] if paths else Path(shape or "")).stem
     remove_old()
     stages = Stages(progress, Cache(name) if any(map(is_video, paths)) else None)
-    job = Job(paths, frames or {}, face, texture_size, workers)
+    job = Job(paths, frames or {}, face, texture_size, workers, shape)
     build = Build(job, stages, load_head_model())
 
     sources = build.choose(build.observe())
     stages.run("write the report", lambda told: write_capture_report(report, sources))
-    person = build.identify(sources)
+    if shape is None:
+        person = build.identify(sources)
+    else:
+        sources, person = build.identify_scan(shape, sources)
     tracks = build.track(sources, person)
     baked = build.bake(sources, person)
-    fitted = build.hair(sources, person)
-    head = fit_blinks(scale_to_pupil_distance(person.head, pupil_distance))
+    fitted = build.hair(sources, person) if paths else None
+    sized = person.scan is not None and person.scan.unit != "unknown"
+    head = person.head if sized else scale_to_pupil_distance(person.head, pupil_distance)
+    head = fit_blinks(head)
     textures, hair = baked.textures(), None
     if fitted is not None:
         textures["hair"] = fitted.texture

@@ -23,14 +23,39 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def input_paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
+def scan_path(scan: str | Path | None) -> Path | None:
+    """Return where the scan lies, if there is one.
+
+    Raises:
+        InputError: The file is not there, or is no mesh by its suffix.
+    """
+    from lifemask.geometry import MESH_SUFFIXES
+
+    if scan is None:
+        return None
+    path = Path(scan)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", hint="Check the spelling of the path.")
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        raise InputError(
+            f"{path.name} is not a mesh file that can be read",
+            hint="Give an OBJ, PLY or GLB file.",
+        )
+    return path
+
+
+def input_paths(inputs: Sequence[str | Path] | str | Path, *, needed: bool = True) -> list[Path]:
     """Return the inputs as paths of files that exist.
+
+    Args:
+        inputs: Clips and photos.
+        needed: Whether there must be one.
 
     Raises:
         InputError: There is none, or one is not there.
     """
     several = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    if not several:
+    if not several and needed:
         raise InputError("nothing to build from", hint="Give clips or photos of one person.")
     paths = [Path(path) for path in several]
     for path in paths:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lifemask._files import write_bytes
 from lifemask.avatar._stages_cache import RETENTION_DAYS
+from lifemask.geometry import MESH_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,7 @@ class BuildReport:
             "landmark_error_interocular_median": round(float(np.median(errors)), 5),
             "focal_length_px": round(float(person.fits[0].camera.focal), 1),
             **_clip_metrics(clips, tracks),
+            **_scan_metrics(person, sources),
             **baked.metrics,
         }
         place = stages.cache.place if stages.cache is not None else None
@@ -110,6 +112,17 @@ class BuildReport:
                 f"{len(clip['texture_frames'])} for the skin"
             )
         return lines
+
+
+def _scan_metrics(
+    person: Person, sources: Sequence[Source]
+) -> Mapping[str, float | int | str | bool]:
+    from lifemask.avatar._scan_evidence import scan_metrics
+
+    if person.scan is None:
+        return {}
+    drawn = {source.path.suffix.lower() for source in sources} <= MESH_SUFFIXES
+    return scan_metrics(person.scan, photographed=not drawn)
 
 
 def _clip_metrics(

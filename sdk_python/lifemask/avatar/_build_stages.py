@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lifemask.appearance import BakedTextures, FittedHair
     from lifemask.heads import Head, HeadModel
+    from lifemask.rigging import ScanFit
     from lifemask.tracking import FaceChoice, FrameSolution, PhotoFit
 
 Told = "Callable[[float], None]"
@@ -42,6 +43,7 @@ class Job:
         face: Which of several faces is meant.
         texture_size: Texels.
         workers: Processes for the landmarks of long clips; None for as many as there are cores.
+        scan: A mesh of the head, which then tells its shape in place of the pictures.
     """
 
     paths: Sequence[Path]
@@ -49,6 +51,7 @@ class Job:
     face: FaceChoice | None = None
     texture_size: int = 2048
     workers: int | None = None
+    scan: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,13 @@ class Person:
         pictures: That the shape was found from.
         fits: Of the pictures.
         head: Of the person, in the fits' unknown size.
+        scan: The fit to a scan that the head comes from; its size is then known.
     """
 
     pictures: Sequence[Picture]
     fits: Sequence[PhotoFit]
     head: Head
+    scan: ScanFit | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,33 @@ class Build:
 
         place = ("identity", self._shape_key)
         return self._stages.kept("solve the identity", place, work, pack, unpack)
+
+    def identify_scan(
+        self, scan: Path, sources: Sequence[Source]
+    ) -> tuple[Sequence[Source], Person]:
+        """Take the shape from a scan, and fit the pictures to it.
+
+        Returns:
+            The sources, or pictures drawn of the scan where there are none, and the person.
+        """
+        from lifemask.avatar._scan_evidence import drawn_pictures, fit_to_head, scan_fit
+
+        pictures = evidence.chosen_pictures(sources)
+        self._shape_key = fingerprint(
+            inputs=self._keys,
+            scan=file_hash(scan),
+            pictures=[(one.source, one.place) for one in pictures],
+            head=self._model.topology.asset_sha256,
+        )
+        fit = self._stages.run("fit the scan", lambda told: scan_fit(scan, self._model))
+        if not pictures:
+            sources, pictures, fits = drawn_pictures(scan, fit)
+        else:
+            fits = self._stages.run(
+                "fit the pictures to the scan",
+                lambda told: fit_to_head(pictures, fit.head, fit.identity),
+            )
+        return sources, Person(pictures, fits, fit.head, fit)
 
     def track(self, sources: Sequence[Source], person: Person) -> list[Track]:
         """Solve expression, gaze and pose in every frame of every clip."""

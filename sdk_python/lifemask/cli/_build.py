@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 def build(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Videos and photos of one person.", metavar="INPUT…")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Videos and photos of one person.", metavar="INPUT…"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output", "-o", help="Package to write; INPUT.lifemask in this folder otherwise."
         ),
+    ] = None,
+    scan: Annotated[
+        Path | None,
+        typer.Option("--scan", help="Mesh of the head (OBJ, PLY, GLB) that tells its shape."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Of the avatar; the first file's otherwise.")
@@ -64,13 +69,18 @@ def build(
         date=_options.day(date, "--consent-date"),
         expiry=_options.day(expiry, "--consent-expiry"),
     )
-    path = output or Path(inputs[0].with_suffix(".lifemask").name)
+    inputs = inputs or []
+    if not inputs and scan is None:
+        raise typer.BadParameter("Missing argument 'INPUT…', or --scan.")
+    first = inputs[0] if inputs else scan or Path()
+    path = output or Path(first.with_suffix(".lifemask").name)
     told: list[BuildReport] = []
     try:
         with _console.show_progress() as progress:
             avatar = lifemask.build(
                 inputs,
                 path,
+                scan=scan,
                 name=name,
                 face=_options.face_choice(face),
                 consent=consent,

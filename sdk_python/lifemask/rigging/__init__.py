@@ -1,6 +1,7 @@
 """Shapes and networks that drive a head, and the rules for networks that engines run."""
 
 from lifemask.rigging._blinks import fit_blinks
+from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
@@ -23,6 +24,7 @@ from lifemask.rigging._topology_map import TopologyMap, topology_map
 
 __all__ = [
     "MEAN_PUPIL_DISTANCE",
+    "PLAIN_SKIN",
     "PUPIL_DISTANCES",
     "REGRESSION_SCHEMA",
     "REGRESSION_UNSEEN",
@@ -30,11 +32,13 @@ __all__ = [
     "BlendshapeRegressor",
     "LandmarkNormalizer",
     "OnnxViolation",
+    "PaintedMesh",
     "ScanFit",
     "Similarity",
     "TopologyMap",
     "align_to_landmarks",
     "check_onnx",
+    "draw_mesh",
     "fit_blinks",
     "fit_scan",
     "lint_onnx",
