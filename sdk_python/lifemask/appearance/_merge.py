@@ -27,7 +27,7 @@ _BRIGHTER: Final = 2.0
 """Spreads below and above the median from which a picture is an outlier: highlights only add."""
 _SQUAREST: Final = 4
 """Power of the trust with which the smooth part of the colours is averaged."""
-_SHARPEST: Final = 8
+_SHARPEST: Final = 24
 """Power of trust and sharpness with which the fine structure is averaged."""
 _WITNESSES: Final = 3
 """Pictures of many that have to show a texel for it to be trusted fully."""

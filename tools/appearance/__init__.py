@@ -1,0 +1,1 @@
+"""Pictures that show what the appearance stage does."""
