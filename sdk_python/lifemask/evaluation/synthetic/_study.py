@@ -209,14 +209,14 @@ class Study:
             truth.coefficients[rows],
             self._unavailable,
         )
-        gaze = gaze_errors(
-            np.array([one.gaze for one in solved]),
-            truth.gaze[rows],
-            true_blinks(truth.coefficients[rows]),
-        )
+        looked = np.array([one.gaze for one in solved])
+        level = looked - np.median(looked - truth.gaze[rows], axis=0)
+        blinks = true_blinks(truth.coefficients[rows])
+        gaze, moved = (gaze_errors(one, truth.gaze[rows], blinks) for one in (looked, level))
         document: dict[str, Any] = {
             "coefficients": coefficients.to_dict(),
             "gaze_degrees": float(gaze.mean()),
+            "gaze_without_offset_degrees": float(moved.mean()),
         }
         if not coefficients_only:
             comparison = Comparison.of(head, truth.head)

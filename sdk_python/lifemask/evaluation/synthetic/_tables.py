@@ -136,7 +136,10 @@ def _vertex_table(title: str, rows: dict[str, Any]) -> Iterator[str]:
 def _coefficient_lines(clips: dict[str, Any]) -> Iterator[str]:
     yield "### Coefficients on Clip B"
     yield ""
-    yield "| source | MAE | always neutral | r ≥ 0.9 | no better than neutral | gaze |"
+    yield (
+        "| source | MAE | always neutral | r ≥ 0.9 | no better than neutral | "
+        "gaze (constant offset removed) |"
+    )
     yield "| --- | --- | --- | --- | --- | --- |"
     for source, title in (
         ("detected", "detector, built head"),
@@ -147,7 +150,8 @@ def _coefficient_lines(clips: dict[str, Any]) -> Iterator[str]:
         yield (
             f"| {title} | {one['mae']:.3f} | {one['always_neutral_mae']:.3f} | {one['followed']} "
             f"of {one['observable']} | {len(one['not_better_than_neutral'])} | "
-            f"{clips[source]['gaze_degrees']:.1f}° |"
+            f"{clips[source]['gaze_degrees']:.1f}° "
+            f"({clips[source]['gaze_without_offset_degrees']:.1f}°) |"
         )
     yield ""
     yield "| channel | MAE | neutral | r | gain | r, true head | r, projected |"
