@@ -13,6 +13,7 @@ import pytest
 import lifemask
 from clip_helpers import SIZE, blurred, film, moving, portrait, with_hand
 from lifemask import (
+    AnotherPersonError,
     Avatar,
     FaceCutError,
     InputError,
@@ -254,6 +255,31 @@ def test_truncated_and_corrupt_files(tmp_path):
     (tmp_path / "b.mp4").write_bytes(path.read_bytes()[:200])
     with pytest.raises(VideoError):
         quick(tmp_path / "b.mp4")
+
+
+class Stopped(Exception):
+    """Raised by a test's progress callback: what comes next is not its business."""
+
+
+def stop_before(name):
+    def progress(stage, share):
+        if stage.startswith(name):
+            raise Stopped
+
+    return progress
+
+
+@pytest.mark.slow
+@pytest.mark.needs("shared")
+def test_another_person_in_the_second_clip_is_refused(shared, cache):
+    one, other = (shared / "data" / "clips" / f"{name}.mp4" for name in ("d18", "d19"))
+    with pytest.raises(AnotherPersonError, match=r"d19\.mp4.* d18\.mp4") as caught:
+        quick([one, other], frames={0: range(0, 60, 5), 1: range(0, 60, 5)})
+    assert "picture-" in caught.value.hint
+    assert list(cache.glob("observe-*")), "what was observed stays"
+    with pytest.raises(Stopped):
+        halves = {0: range(0, 60, 5), 1: range(100, 216, 9)}
+        quick([one, one], frames=halves, progress=stop_before("track"))
 
 
 @pytest.mark.slow

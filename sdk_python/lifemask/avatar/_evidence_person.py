@@ -71,4 +71,4 @@ def _residual(head: Head, fit: PhotoFit) -> NDArray[np.float64]:
     roll = np.arctan2(fit.pose.rotation[1, 0], fit.pose.rotation[0, 0])
     cosine, sine = np.cos(roll), np.sin(roll)
     upright = off @ np.array([[cosine, -sine], [sine, cosine]])
-    return upright / interocular_pixels(points, fit.pose, fit.camera)
+    return np.asarray(upright / interocular_pixels(points, fit.pose, fit.camera), np.float64)
