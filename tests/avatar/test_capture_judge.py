@@ -12,6 +12,7 @@ from lifemask.avatar._capture_summary import blinks, frame_table, summarise
 from lifemask.avatar._evidence import Recording
 from lifemask.geometry import axis_angle_matrix
 from lifemask.heads import COEFFICIENT_INDEX
+from lifemask.tracking import REGIONS
 
 
 def reasons(clip) -> list[str]:
@@ -122,6 +123,15 @@ def test_skin_comes_from_every_direction_at_rest(turn):
     assert not set(choice.texture) & set(range(90, 96))
     assert set(choice.texture) <= set(choice.shape)
     assert any(90 <= i < 96 for i in choice.shape)
+
+
+def test_lips_pulled_to_a_side_are_no_rest_whatever_the_scores_say(turn):
+    points = turn.points.copy()
+    points[40:60, REGIONS["lips"], 0] += 15
+    clip = made_clip(201, points=points)
+    (choice,) = choose_frames([clip], [judge(clip)])
+    assert not set(choice.texture) & set(range(40, 60))
+    assert len(choice.texture) > 8
 
 
 def test_bad_frames_are_never_chosen(turn):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.tracking import choose_key_frames
+from lifemask.tracking import REGIONS, choose_key_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,12 @@ part by a thirtieth of it show what is behind them, which no score of the landma
 _BLINK: Final = 3.0
 _TOO_RESTLESS: Final = 1.5
 """How much more restless than the calmest frame a frame for the texture may be."""
+
+_MOVED: Final = 30.0
+"""Unrest of lips and brows that are away from where they rest, in the same unit."""
+
+_CALM_SHARE: Final = 0.2
+"""Share of the frames, the calmest by their scores, that say where lips and brows rest."""
 
 _TURNED: Final = 0.08
 """Shift of the nose against the sides of the face from which a head counts as turned."""
@@ -121,12 +127,12 @@ def _texture_frames(clips: Sequence[Clip], verdicts: Sequence[Verdict]) -> list[
     found: list[tuple[tuple[int, int], float, float, tuple[int, int]]] = []
     for number, (clip, verdict) in enumerate(zip(clips, verdicts, strict=True)):
         usable = verdict.for_texture if verdict.for_texture.any() else verdict.for_shape
-        views = _views(clip)
+        views, restless = _views(clip), _restlessness(clip)
         for i in np.flatnonzero(usable):
             face = clip.face(int(i))
             # Pixels on the skin and sharpness make good texture; both saturate.
             detail = min(float(verdict.sharpness[i]), 1.2) * min(face.size, 1024.0) ** 0.5
-            found.append((views[i], unrest(face), detail, (number, int(i))))
+            found.append((views[i], float(restless[i]), detail, (number, int(i))))
     if not found:
         return []
     calmest = min(one[1] for one in found)
@@ -140,6 +146,22 @@ def _texture_frames(clips: Sequence[Clip], verdicts: Sequence[Verdict]) -> list[
     ranked = [_apart(sorted(groups[view])) for view in ahead]
     rounds = [group[turn] for turn in range(_PER_VIEW) for group in ranked if len(group) > turn]
     return rounds[:TEXTURE_FRAMES]
+
+
+def _restlessness(clip: Clip) -> NDArray[np.float64]:
+    """Return `(n,)` unrest by the landmarker's scores and by where lips and brows are.
+
+    Lips that are pulled to a side, or pressed, move no score of the landmarker's.
+    """
+    scored = np.array([np.inf if face is None else unrest(face) for face in clip.faces])
+    places = np.einsum("nji,npj->npi", clip.rotations, clip.points * (1.0, -1.0, -1.0))
+    corners = places[:, [33, 263]]
+    size = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    moving = places[:, np.concatenate([REGIONS["lips"], REGIONS["brows"]])]
+    moving = (moving - corners.mean(axis=1)[:, None])[..., :2] / size[:, None, None]
+    calm = np.argsort(scored, kind="stable")[: max(1, int(_CALM_SHARE * clip.seen.sum()))]
+    away = np.linalg.norm(moving - np.median(moving[calm], axis=0), axis=2).mean(axis=1)
+    return np.where(clip.seen, scored + _MOVED * np.nan_to_num(away), np.inf)
 
 
 def _apart(ranked: list[tuple[float, tuple[int, int]]]) -> list[tuple[int, int]]:
