@@ -197,8 +197,13 @@ class Build:
         def work(told: Callable[[float], None]) -> BakedTextures:
             images = evidence.texture_images(sources, person.pictures)
             told(0.05)
-            fits = [person.fits[i] for i in chosen]
-            return bake_textures(person.head, images, fits, size=self._job.texture_size)
+            return bake_textures(
+                person.head,
+                images,
+                [person.fits[i] for i in chosen],
+                size=self._job.texture_size,
+                groups=[person.pictures[i].source for i in chosen],
+            )
 
         key = fingerprint(shape=self._shape_key, chosen=chosen, size=self._job.texture_size)
         return self._stages.kept(

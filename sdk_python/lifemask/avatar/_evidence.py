@@ -156,7 +156,13 @@ def pack_fits(fits: Sequence[PhotoFit]) -> dict[str, NDArray[Any]]:
         "translation": np.stack([fit.pose.translation for fit in fits]),
         "focal": np.array([fit.camera.focal for fit in fits]),
         "error": np.array([fit.error_interocular for fit in fits]),
+        **{f"more.{name}": np.array([getattr(fit, name) for fit in fits]) for name in _more()},
     }
+
+
+def _more() -> list[str]:
+    """Return the fields of a fit that are plain numbers beside those that it always has."""
+    return [field.name for field in dataclasses.fields(PhotoFit)][7:]
 
 
 def unpack_fits(arrays: Mapping[str, NDArray[Any]], pictures: Sequence[Picture]) -> list[PhotoFit]:
@@ -177,6 +183,7 @@ def unpack_fits(arrays: Mapping[str, NDArray[Any]], pictures: Sequence[Picture])
             Camera(picture.face.width, picture.face.height, float(arrays["focal"][i])),
             float(arrays["error"][i]),
             picture.face,
+            *(arrays[f"more.{name}"][i].item() for name in _more()),
         )
         for i, picture in enumerate(pictures)
     ]
