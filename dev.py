@@ -202,10 +202,12 @@ def python() -> str:
 FETCH_MODELS = """
 import sys
 from lifemask import ModelFileError
+from lifemask.evaluation import fetch_weights
 from lifemask.tracking import MODEL_FILES, find_model
 try:
     for name in MODEL_FILES:
         find_model(name, allow_download=True)
+    fetch_weights()
 except ModelFileError as error:
     sys.exit(str(error))
 """

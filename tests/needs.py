@@ -76,6 +76,17 @@ def landmarker() -> Path | None:
         return None
 
 
+def evaluation_weights() -> Path | None:
+    """Return the folder of the weights that `lifemask evaluate` compares with, if all are there."""
+    from lifemask.evaluation import EVALUATION_FILES
+    from lifemask.evaluation._weights import find_weights
+
+    found = [find_weights(spec) for spec in EVALUATION_FILES]
+    if importlib.util.find_spec("dlib") is None or any(isinstance(one, str) for one in found):
+        return None
+    return Path(found[0]).parent
+
+
 def torch() -> Path | None:
     """Return where torch is installed."""
     spec = importlib.util.find_spec("torch")
@@ -84,6 +95,7 @@ def torch() -> Path | None:
 
 TOOL_FINDERS: dict[str, Callable[[], Path | None]] = {
     "bpy": blender_python,
+    "evaluation-weights": evaluation_weights,
     "gltf-validator": lambda: node_package("gltf-validator"),
     "ict": ict,
     "landmarker": landmarker,

@@ -14,7 +14,7 @@ from lifemask.evaluation._footage import Footage, read_footage
 from lifemask.evaluation._game import game_views, identity_views
 from lifemask.evaluation._masks import MASK_VERSION
 from lifemask.evaluation._measure import fit_frames, measure
-from lifemask.evaluation._methods import Copy, MeanFrame, Method, StaticTexture
+from lifemask.evaluation._methods import ONE_PHOTO, Copy, MeanFrame, Method, StaticTexture
 from lifemask.evaluation._scores import Judges, Row, Scorer
 from lifemask.evaluation._session import (
     TEXTURE_SIZE,
@@ -25,12 +25,13 @@ from lifemask.evaluation._session import (
     prefixed,
 )
 from lifemask.evaluation._splits import Split, SplitName, coverage, make_split
-from lifemask.evaluation._states import States, driven_states, tracked_states
+from lifemask.evaluation._states import States, Streamed, stream, tracked_states
 from lifemask.evaluation._temporal import (
     agreement,
     forehead_jitter,
     still_runs,
     texture_unrest,
+    unrest,
     weight_jerk,
 )
 from lifemask.tracking import LandmarkShape
@@ -128,7 +129,8 @@ def _evaluate_split(
     with clock("track"):
         focal = float(avatar.manifest.metrics["focal_length_px"])
         tracked = tracked_states(footage, avatar.head, focal)
-        driven = driven_states(footage, avatar.head, split)
+        streamed = stream(footage, split)
+        driven = streamed.states(avatar.head)
     units = landmark_units(avatar, tracked)
     test = [i for i in split.test if i in tracked.frames]
     with clock("light"):
@@ -139,6 +141,8 @@ def _evaluate_split(
     for mode, states in (("tracked", tracked), ("driven", driven)):
         for gain in (False, True):
             methods.append(StaticTexture(drawing, states, light, mode, gain=gain))
+    if last:
+        methods += _one_photo(session, split, streamed)
     rows = [_scored(session, split, scorer, method) for method in methods]
     session.pictures.rows(split, methods, rows)
     document = {
@@ -161,7 +165,7 @@ def _evaluate_split(
         "psnr_by_frame": {
             row.mode: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
             for row in rows
-            if row.mode and not row.gain
+            if row.method == StaticTexture.name and not row.gain
         },
         "temporal": _temporal(session, avatar, tracked, driven),
         "agreement": {
@@ -178,9 +182,32 @@ def _evaluate_split(
         "evaluation_test_frames": len(test),
         "evaluation_landmarks_percent": document["held_out_landmarks_percent"],
     }
-    keep_numbers(package, avatar, rows, about)
+    own = [row for row in rows if row.method == StaticTexture.name]
+    keep_numbers(package, avatar, own, about)
     document["package"] = f"{package.parent.name}/{package.name}"
     return document
+
+
+def _one_photo(session: _Session, split: Split, streamed: Streamed) -> list[Method]:
+    """Return an avatar that was built from the calmest training frame alone, and lit by it."""
+    footage = session.footage
+    calmest = min(split.train, key=lambda i: unrest(footage.faces[i]))
+    alone = Split(split.name, (calmest,), split.test, split.count)
+    with session.clock("build"):
+        avatar = build(
+            footage.path, frames={0: [calmest]}, texture_size=TEXTURE_SIZE, workers=1,
+            progress=prefixed(session.progress, f"{footage.path.name}, one photo"),
+        )  # fmt: skip
+    with session.clock("track"):
+        focal = float(avatar.manifest.metrics["focal_length_px"])
+        tracked = tracked_states(footage, avatar.head, focal)
+        driven = streamed.states(avatar.head)
+    drawing = AvatarDrawing(avatar, footage)
+    light = clip_light(drawing, footage, tracked, alone)
+    return [
+        StaticTexture(drawing, states, light, mode, gain=False, name=ONE_PHOTO)
+        for mode, states in (("tracked", tracked), ("driven", driven))
+    ]
 
 
 def _scored(session: _Session, split: Split, scorer: Scorer, method: Method) -> Row:
@@ -223,8 +250,8 @@ def _temporal(session: _Session, avatar: Avatar, tracked: States, driven: States
             numbers = forehead_jitter(avatar.head, states, runs)
             numbers["weight_jerk"] = weight_jerk(states.coefficients(footage.count))
             document[mode] = {name: round(value, 5) for name, value in numbers.items()}
-        unrest = texture_unrest(footage, avatar.head, tracked, runs)
-        document["texture_unrest"] = None if unrest is None else round(unrest, 3)
+        change = texture_unrest(footage, avatar.head, tracked, runs)
+        document["texture_unrest"] = None if change is None else round(change, 3)
     return document
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.evaluation._masks import BOXES
+from lifemask.evaluation._methods import ONE_PHOTO, StaticTexture
 from lifemask.evaluation._overlay import landmark_overlay, wireframe_overlay
 from lifemask.evaluation._picture_metrics import DIFFERENCE_GAIN, composite, difference_picture
 from lifemask.geometry import open_video, write_image
@@ -88,12 +89,18 @@ class ClipPictures:
 
         The best, the median and the worst frame of the driven avatar.
         """
-        judged = next(row for row in rows if row.mode == "driven" and not row.gain)
+        judged = next(
+            row for row in rows if row.method == StaticTexture.name and row.mode == "driven"
+        )
         if not judged.psnr_by_frame:
             return
         ordered = sorted(judged.psnr_by_frame, key=lambda pair: pair[1])
         shown = {"worst": ordered[0], "median": ordered[len(ordered) // 2], "best": ordered[-1]}
-        chosen = [(m, r) for m, r in zip(methods, rows, strict=True) if not r.gain]
+        chosen = [
+            (m, r)
+            for m, r in zip(methods, rows, strict=True)
+            if not r.gain and not (r.method == ONE_PHOTO and r.mode == "tracked")
+        ]
         for word, (index, value) in shown.items():
             truth = np.array(self._footage.pictures[index])
             face = self._footage.masks.region(index, "face")

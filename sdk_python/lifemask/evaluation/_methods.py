@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 COPY_CANDIDATES: Final = 6
 
+ONE_PHOTO: Final = "one photo, static texture"
+"""Name of the avatar that is built from a single frame of the clip."""
+
 
 class Method(Protocol):
     """A way to make a frame that was held back.
@@ -109,13 +112,22 @@ class StaticTexture:
         light: Of the clip.
         mode: See `Method`.
         gain: See `Method`.
+        name: See `Method`.
     """
 
     name = "static texture"
 
     def __init__(
-        self, drawing: AvatarDrawing, states: States, light: ClipLight, mode: str, *, gain: bool
+        self,
+        drawing: AvatarDrawing,
+        states: States,
+        light: ClipLight,
+        mode: str,
+        *,
+        gain: bool,
+        name: str = "static texture",
     ) -> None:
+        self.name = name
         self._drawing, self._states, self._light = drawing, states, light
         self.mode, self.gain = mode, gain
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.capture import ImageFrame, TrackingState
+from lifemask.capture import ImageFrame, PerformanceFrame, TrackingState
 from lifemask.geometry import Camera, Pose
 from lifemask.heads import COEFFICIENT_NAMES
 from lifemask.tracking import (
@@ -89,48 +89,58 @@ def _state(solution: FrameSolution) -> HeadState:
     return HeadState(solution.coefficients, solution.gaze, solution.pose)
 
 
-def driven_states(footage: Footage, head: Head, split: Split) -> States:
-    """Return what a server streams of the clip, applied to the avatar.
+@dataclass(frozen=True)
+class Streamed:
+    """What a server streams of a clip, whatever avatar takes it.
+
+    Attributes:
+        performer: Whose head moves in it.
+        frames: Frame by number; lost ones are left out.
+    """
+
+    performer: Performer
+    frames: Mapping[int, PerformanceFrame]
+
+    def states(self, head: Head) -> States:
+        """Return the states of an avatar that is driven by it.
+
+        The coefficients reach the avatar by name. A similarity between the two resting heads, the
+        same for all frames, brings the avatar to where the performer's head is.
+        """
+        placed = _Placed.of(head, self.performer)
+        frames = {}
+        for index, one in self.frames.items():
+            pose = Pose.from_quaternion(one.head_rotation, one.head_translation)
+            frames[index] = HeadState(
+                one.coefficients.astype(np.float64), one.gaze.astype(np.float64), placed.pose(pose)
+            )
+        return States(self.performer.camera, frames)
+
+
+def stream(footage: Footage, split: Split) -> Streamed:
+    """Perform a clip as a server does for a live performer.
 
     A server sends the frames of a `TrackedPerformance` as they are, float32 by channel name, so
-    that performance is run here, without a connection.
-
-    The performer is met in the training frames alone, as a live performer is met before the show.
-    Then all frames pass in order through the causal solver and the live smoothing; the
-    coefficients reach the avatar by name. Only landmarks are looked at. The head that is streamed
-    is the performer's fitted one: a similarity between the two resting heads, the same for all
-    frames, brings the avatar to its place.
+    that performance is run here, without a connection. The performer is met in the training
+    frames alone, as a live performer is met before the show. Then all frames pass in order
+    through the causal solver and the live smoothing. Only landmarks are looked at.
 
     Args:
         footage: The clip.
-        head: Of the avatar.
         split: Which frames the performer is met in.
     """
     known = [footage.faces[i] for i in split.train]
     rehearsal = [known[i % len(known)] for i in range(max(_WARM_UP, len(known)))]
     recorded = _Recorded([*rehearsal, *footage.faces], footage)
-    performance = TrackedPerformance(
-        recorded, smoothing=Smoothing(), face=None, landmarker=recorded
-    )
-    columns = [performance.channel_names.index(name) for name in COEFFICIENT_NAMES]
-    frames = {}
-    placed: _Placed | None = None
-    for number, frame in enumerate(performance.frames()):
-        index = number - len(rehearsal)
-        if index < 0:
-            continue
-        if placed is None:
-            assert performance.performer is not None
-            placed = _Placed.of(head, performance.performer)
-        if frame.tracking_state == TrackingState.TRACKED:
-            pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation)
-            frames[index] = HeadState(
-                frame.coefficients[columns].astype(np.float64),
-                frame.gaze.astype(np.float64),
-                placed.pose(pose),
-            )
-    assert placed is not None
-    return States(placed.camera, frames)
+    performance = TrackedPerformance(recorded, smoothing=Smoothing(), landmarker=recorded)
+    assert performance.channel_names == COEFFICIENT_NAMES
+    frames = {
+        number - len(rehearsal): frame
+        for number, frame in enumerate(performance.frames())
+        if number >= len(rehearsal) and frame.tracking_state == TrackingState.TRACKED
+    }
+    assert performance.performer is not None
+    return Streamed(performance.performer, frames)
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,6 @@ class _Placed:
     factor, which changes no pixel.
     """
 
-    camera: Camera
     scale: float
     rotation: NDArray[np.float64]
     shift: NDArray[np.float64]
@@ -157,7 +166,7 @@ class _Placed:
         rotation = u @ np.diag(signs) @ vt
         scale = float((singular * signs).sum() / np.square(a).sum())
         shift = theirs.mean(axis=0) - scale * rotation @ ours.mean(axis=0)
-        return cls(performer.camera, scale, rotation, shift)
+        return cls(scale, rotation, shift)
 
     def pose(self, performer: Pose) -> Pose:
         """Return the pose of the avatar for one of the performer's head."""

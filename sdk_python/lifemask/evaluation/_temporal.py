@@ -144,6 +144,14 @@ class _Unwrap:
         return np.asarray(texture, np.uint8), self._inside & inside
 
 
+def unrest(face: FaceLandmarks | None) -> float:
+    """Return how far a face is from rest by the landmarker's scores; closed eyes count most."""
+    if face is None or not face.scores:
+        return float("inf")
+    blinks = sum(value for name, value in face.scores.items() if name.startswith("eyeBlink"))
+    return sum(face.scores.values()) + 2.0 * blinks
+
+
 def weight_jerk(coefficients: NDArray[np.float64]) -> float:
     """Return the mean |third difference| of the lively channels, per frame cubed.
 
