@@ -1,6 +1,7 @@
-"""Keep the numbers of an evaluation, and print them as the tables of docs/evaluation.md.
+r"""Keep the numbers of an evaluation, and print them as the tables of docs/evaluation.md.
 
-    lifemask evaluate ../shared/data/clips/*.mp4 ../shared/data/portraits/*.jpg -o out/evaluation
+    lifemask evaluate ../shared/data/clips/*.mp4 ../shared/data/portraits/*.jpg -o out/evaluation \
+        --marks benchmarks/marks
     python tools/docs/evaluation.py out/evaluation/report.json
     python tools/docs/generate.py
 
@@ -59,12 +60,16 @@ def trimmed(report: dict[str, Any]) -> dict[str, Any]:
         inputs.append(kept)
     names = ("format", "version", "lifemask", "not_computed", "people", "seconds", "targets")
     kept = {name: report[name] for name in names}
-    kept["synthetic"] = report.get("synthetic", [])
+    kept["synthetic"] = [
+        {"head": one["head"], "targets": one["targets"]} for one in report["synthetic"]
+    ]
     return {**kept, "machine": machine(), "inputs": inputs}
 
 
 def part(which: str) -> str:
     """Return one generated part of the document, see `PARTS`."""
+    if not RESULTS.is_file():
+        return "No results are kept yet."
     return "\n".join(PARTS[which](json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 
@@ -188,11 +193,45 @@ def people(results: dict[str, Any]) -> Iterator[str]:
     yield from _table(["person", "recognised", "distance", "nearest other", "taken for"], rows())
 
 
+def closure(results: dict[str, Any]) -> Iterator[str]:
+    """Return how marked blinks and closed lips were found."""
+
+    def rows() -> Iterator[Sequence[str]]:
+        for one in results["inputs"]:
+            for mode, scores in one.get("closure", {}).items():
+                for name, score in scores.items():
+                    found, false = 100 * score["recalled"], 100 * score["false"]
+                    yield (
+                        one["name"], mode, name, str(score["marked"]), f"{found:.0f} %",
+                        str(score["reported"]), f"{false:.0f} %",
+                    )  # fmt: skip
+
+    titles = ["clip", "mode", "measure", "marked", "found", "reported", "of them open"]
+    yield from _table(titles, rows())
+
+
+def synthetic(results: dict[str, Any]) -> Iterator[str]:
+    """Return the judged rows of synthetic people."""
+
+    def rows() -> Iterator[Sequence[str]]:
+        for one in results["synthetic"]:
+            for row in one["targets"]:
+                value = f"{row['value']:.3g}"
+                yield one["head"], row["what"], value, row["must"], row["aim"], row["verdict"]
+
+    if not results["synthetic"]:
+        yield "Not part of this run; see tools/synthetic."
+        return
+    yield from _table(["head", "what", "value", "must", "aim", "kept"], rows())
+
+
 PARTS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "clips": clips,
+    "closure": closure,
     "machine": machine_line,
     "people": people,
     "photos": photos,
+    "synthetic": synthetic,
     "targets": targets,
     "tracking": tracking,
 }

@@ -36,6 +36,14 @@ def evaluate(
     fit_only: Annotated[
         bool, typer.Option("--fit-only", help="Only fit the landmarks; build nothing.")
     ] = False,
+    marks: Annotated[
+        Path | None,
+        typer.Option("--marks", help="Folder with marks of blinks and closed lips, NAME.json."),
+    ] = None,
+    synthetic: Annotated[
+        list[Path] | None,
+        typer.Option("--synthetic", help="A synthetic.json to show in the report too."),
+    ] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", help="Inputs that are evaluated at the same time.", min=1)
     ] = 2,
@@ -57,6 +65,8 @@ def evaluate(
             output,
             split=split.value,
             fit_only=fit_only,
+            marks=marks,
+            synthetic=synthetic or (),
             face=_options.face_choice(face),
             jobs=jobs,
             progress=progress,

@@ -9,6 +9,7 @@ import numpy as np
 
 from lifemask.avatar import Avatar, build
 from lifemask.evaluation._clip_pictures import ClipPictures
+from lifemask.evaluation._closure import score_closure
 from lifemask.evaluation._drawing import AvatarDrawing, clip_light
 from lifemask.evaluation._footage import Footage, read_footage
 from lifemask.evaluation._game import game_views, identity_views
@@ -54,12 +55,14 @@ class _Session:
     pictures: ClipPictures
     clock: Clock
     progress: ProgressCallback
+    marks: Path | None
 
 
 def evaluate_clip(
     path: Path,
     folder: Path,
     splits: Sequence[SplitName],
+    marks: Path | None,
     judges: Judges,
     progress: ProgressCallback,
 ) -> Evaluated:
@@ -69,6 +72,7 @@ def evaluate_clip(
         path: The video.
         folder: Of the report; pictures and packages are written into it.
         splits: Which.
+        marks: Folder with marks of blinks and lip closure.
         judges: Networks that look at pictures.
         progress: Called as `progress(stage, fraction)`.
 
@@ -79,7 +83,7 @@ def evaluate_clip(
     with clock("landmarks"):
         footage = read_footage(path, progress)
     parts = [make_split(name, footage.count).limited_to(footage.usable) for name in splits]
-    session = _Session(footage, judges, ClipPictures(footage, folder), clock, progress)
+    session = _Session(footage, judges, ClipPictures(footage, folder), clock, progress, marks)
     progress(f"fit {path.name}", 0.0)
     with clock("fit"):
         fitted = fit_frames(footage.faces)
@@ -145,7 +149,46 @@ def _evaluate_split(
         methods += _one_photo(session, split, streamed)
     rows = [_scored(session, split, scorer, method) for method in methods]
     session.pictures.rows(split, methods, rows)
-    document = {
+    document = _split_document(session, split, avatar, tracked, driven, units)
+    document["exposure_drift"] = round(float(np.ptp(light.gains)), 4)
+    document["rows"] = [row.to_dict() for row in rows]
+    document["psnr_by_frame"] = {
+        row.mode: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
+        for row in rows
+        if row.method == StaticTexture.name and not row.gain
+    }
+    if last:
+        modes = {"tracked": tracked, "driven": driven}
+        stem, count = footage.path.stem, footage.count
+        closure = score_closure(session.marks, stem, count, avatar.head, modes)
+        if closure is not None:
+            found.document["closure"] = closure
+        with clock("identity and game"):
+            _other_views(session, avatar, tracked, split, scorer, found)
+    about = {
+        "evaluation_split": split.name,
+        "evaluation_mask_sha256": footage.masks.sha256,
+        "evaluation_test_frames": len(test),
+        "evaluation_landmarks_percent": document["held_out_landmarks_percent"],
+    }
+    own = [row for row in rows if row.method == StaticTexture.name]
+    keep_numbers(package, avatar, own, about)
+    document["package"] = f"{package.parent.name}/{package.name}"
+    return document
+
+
+def _split_document(
+    session: _Session,
+    split: Split,
+    avatar: Avatar,
+    tracked: States,
+    driven: States,
+    units: dict[int, float],
+) -> dict[str, Any]:
+    """Return what is known of a split besides its rows."""
+    footage = session.footage
+    test = [i for i in split.test if i in tracked.frames]
+    return {
         "train": len(split.train),
         "test": len(test),
         "test_frames": _ranges(split.test),
@@ -160,32 +203,12 @@ def _evaluate_split(
             ).items()
         },
         "held_out_landmarks_percent": _held_out_error(avatar, tracked, footage, test, units),
-        "exposure_drift": round(float(np.ptp(light.gains)), 4),
-        "rows": [row.to_dict() for row in rows],
-        "psnr_by_frame": {
-            row.mode: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
-            for row in rows
-            if row.method == StaticTexture.name and not row.gain
-        },
         "temporal": _temporal(session, avatar, tracked, driven),
         "agreement": {
             mode: agreement(states.coefficients(footage.count), footage.faces)
             for mode, states in (("tracked", tracked), ("driven", driven))
         },
     }
-    if last:
-        with clock("identity and game"):
-            _other_views(session, avatar, tracked, split, scorer, found)
-    about = {
-        "evaluation_split": split.name,
-        "evaluation_mask_sha256": footage.masks.sha256,
-        "evaluation_test_frames": len(test),
-        "evaluation_landmarks_percent": document["held_out_landmarks_percent"],
-    }
-    own = [row for row in rows if row.method == StaticTexture.name]
-    keep_numbers(package, avatar, own, about)
-    document["package"] = f"{package.parent.name}/{package.name}"
-    return document
 
 
 def _one_photo(session: _Session, split: Split, streamed: Streamed) -> list[Method]:

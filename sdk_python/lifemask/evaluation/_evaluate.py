@@ -57,6 +57,8 @@ def evaluate(
     *,
     split: Literal["blocks", "last", "both"] = "both",
     fit_only: bool = False,
+    marks: str | Path | None = None,
+    synthetic: Sequence[str | Path] = (),
     face: FaceChoice | None = None,
     jobs: int = 1,
     progress: ProgressCallback = no_progress,
@@ -76,13 +78,18 @@ def evaluate(
         split: `"blocks"` holds back every fifth block of 12 frames, `"last"` the last 20 percent.
         fit_only: Only fit the inputs and measure the distance to the landmarks: a tenth of the
             time. Then an input that cannot be used raises instead of being reported.
+        marks: Folder with frames of clips that were marked by hand, `NAME.json` for `NAME.mp4`,
+            as in `benchmarks/marks`: blinks and closed lips are scored against them.
+        synthetic: Files `synthetic.json` of `lifemask.evaluation.synthetic` that the report is to
+            show too.
         face: Which face of a photo is meant where there are several.
         jobs: Inputs that are evaluated at the same time, in processes of their own. With more
             than one, a script needs `if __name__ == "__main__":` around its call.
         progress: Called as `progress(stage, fraction)`.
 
     Raises:
-        InputError: There is no input, or none of them can be evaluated; the subclass says why.
+        InputError: There is no input, or none of them can be evaluated; the subclass says why. A
+            file that was given beside them cannot be read.
         ModelFileError: The landmarker's model was not found.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(one) for one in inputs]
@@ -95,7 +102,13 @@ def evaluate(
         measurements, document = evaluate_fits(paths, folder, face, progress)
     else:
         splits = SPLIT_NAMES if split == "both" else (_known(split),)
-        measurements, document = _evaluate_all(paths, folder, splits, face, jobs, progress)
+        known = None if marks is None else Path(marks)
+        others = [_synthetic(Path(one)) for one in synthetic]
+        tasks = [
+            Task(path, folder / name, tuple(splits), face, known)
+            for path, name in zip(paths, _folder_names(paths), strict=True)
+        ]
+        measurements, document = _evaluate_all(tasks, others, jobs, progress)
         write_bytes(html_path, report_page(document, folder).encode())
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     write_bytes(json_path, text.encode() + b"\n")
@@ -111,20 +124,28 @@ def _known(split: str) -> SplitName:
     )
 
 
+def _synthetic(path: Path) -> dict[str, Any]:
+    """Return what was measured of synthetic people."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or "head" not in document:
+            raise ValueError("it has no head")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path.name} does not hold measurements of synthetic people: {error}",
+            hint="It is written by tools/synthetic/evaluate.py.",
+        ) from error
+    return document
+
+
 def _evaluate_all(
-    paths: Sequence[Path],
-    folder: Path,
-    splits: Sequence[SplitName],
-    face: FaceChoice | None,
+    tasks: Sequence[Task],
+    synthetic: list[dict[str, Any]],
     jobs: int,
     progress: ProgressCallback,
 ) -> tuple[list[FitMeasurement], dict[str, Any]]:
     from lifemask._version import __version__
 
-    tasks = [
-        Task(path, folder / name, tuple(splits), face)
-        for path, name in zip(paths, _folder_names(paths), strict=True)
-    ]
     done = run_all(tasks, jobs, progress)
     found = {task.folder.name: one for task, one in zip(tasks, done.inputs, strict=True)}
     document: dict[str, Any] = {
@@ -132,10 +153,11 @@ def _evaluate_all(
         "version": DOCUMENT_VERSION,
         "lifemask": __version__,
         "machine": done.machine,
-        "splits": list(splits),
+        "splits": list(tasks[0].splits),
         "not_computed": done.not_computed,
         "inputs": [one.document for one in done.inputs],
         "people": rank_one(found),
+        "synthetic": synthetic,
         "seconds": done.seconds,
     }
     document["targets"] = judge(document)

@@ -40,12 +40,14 @@ class Task:
         folder: For its pictures and packages.
         splits: Of a video.
         face: Which face of a photo is meant.
+        marks: Folder with marks of videos.
     """
 
     path: Path
     folder: Path
     splits: tuple[SplitName, ...]
     face: FaceChoice | None
+    marks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def _run(task: Task, progress: Callable[[str, float], None] = no_progress) -> _O
         with open_judges() as (judges, missing):
             image = read_photo(task.path)
             if image is None:
-                found = evaluate_clip(task.path, task.folder, task.splits, judges, progress)
+                found = evaluate_clip(
+                    task.path, task.folder, task.splits, task.marks, judges, progress
+                )
             else:
                 found = evaluate_photo(task.path, image, task.folder, judges, task.face, progress)
         return found, missing, None

@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from lifemask.evaluation._report_charts import bars, embedded_picture, timeline
+from lifemask.evaluation.synthetic import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +77,7 @@ def report_page(document: dict[str, Any], folder: Path) -> str:
         "<h2>Targets</h2>", _targets(document["targets"]),
         "<h2>Held-out frames at a glance</h2>", _glance(used),
         _refused(document["inputs"]), _people(document["people"]),
+        _closure(used), *(_synthetic(one) for one in document["synthetic"]),
     ]  # fmt: skip
     for one in used:
         parts.append(f"<h2>{_safe(one['name'])}</h2>")
@@ -178,6 +180,35 @@ def _people(people: dict[str, Any] | None) -> str:
         f"{people['people']} ({_safe(people['network'])}; below {people['same_person']} counts "
         "as the same person). A clip's references are held-out frames; a photo's is the photo "
         "that its avatar was built from.</p>" + table(titles, lines)
+    )
+
+
+def _closure(used: Sequence[dict[str, Any]]) -> str:
+    lines = [
+        [
+            one["name"], mode, name, score["marked"], f"{100 * score['recalled']:.0f} %",
+            score["reported"], f"{100 * score['false']:.0f} %",
+        ]
+        for one in used if one.get("closure")
+        for mode, scores in one["closure"].items()
+        for name, score in scores.items()
+    ]  # fmt: skip
+    if not lines:
+        return ""
+    titles = ["clip", "mode", "measure", "marked", "found", "reported", "of them open"]
+    return "<h2>Blinks and lip closure, marked by hand</h2>" + table(titles, lines)
+
+
+def _synthetic(found: dict[str, Any]) -> str:
+    rows = [
+        [one["what"], f"{one['value']:.3g}", one["must"], one["aim"], one["verdict"]]
+        for one in found.get("targets", [])
+    ]
+    return (
+        f"<h2>Synthetic people, head {_safe(found['head'])}</h2>"
+        + table(["what", "value", "must", "aim", "kept"], rows, "text")
+        + "<details><summary>everything that was measured</summary><pre class='wide'>"
+        + f"{_safe(tables(found))}</pre></details>"
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from lifemask.evaluation._closure import pooled
+
 Verdict = Literal["aim", "must", "missed"]
 
 Found = list[tuple[str, float]]
@@ -106,6 +108,17 @@ def _detected(key: str) -> Callable[[dict[str, Any]], Found]:
     return lambda document: _rows(document, "driven", key)
 
 
+def _closure(name: str, key: str) -> Callable[[dict[str, Any]], Found]:
+    """Return how marks of closed eyes or lips are met in percent, all clips together."""
+
+    def find(document: dict[str, Any]) -> Found:
+        found = pooled(document, "tracked", name)
+        marked = found.marked if found else 0
+        return [(f"{marked} marked", 100.0 * getattr(found, key))] if marked else []
+
+    return find
+
+
 def _rank(document: dict[str, Any]) -> Found:
     people = document["people"]
     return [(f"{people['people']} people", people["rank_one_percent"])] if people else []
@@ -128,6 +141,22 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target(
         "sharpness of the static texture over the input (tracked)",
         "", (0.7, 1.2), (0.9, 1.05), lambda document: _rows(document, "tracked", "sharpness"),
+    ),
+    Target(
+        "blinks marked by hand, found (tracked)",
+        "%", (90, _ANY), (98, _ANY), _closure("lid gap", "recalled"),
+    ),
+    Target(
+        "blinks that are none (tracked)",
+        "%", (0, 10), (0, 2), _closure("lid gap", "false"),
+    ),
+    Target(
+        "lip closure marked by hand, found (tracked)",
+        "%", (90, _ANY), (98, _ANY), _closure("lip gap", "recalled"),
+    ),
+    Target(
+        "lip closure that is none (tracked)",
+        "%", (0, 10), (0, 2), _closure("lip gap", "false"),
     ),
     Target(
         "identity, rank 1 at ±30° under two new lights", "%", (95, _ANY), (100, _ANY), _rank
