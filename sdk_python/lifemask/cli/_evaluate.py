@@ -42,7 +42,9 @@ def evaluate(
     ] = None,
     synthetic: Annotated[
         list[Path] | None,
-        typer.Option("--synthetic", help="A synthetic.json to show in the report too."),
+        typer.Option(
+            "--synthetic", help="A synthetic.json to show in the report too.", metavar="PATH"
+        ),
     ] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", help="Inputs that are evaluated at the same time.", min=1)
