@@ -237,8 +237,12 @@ def _scored(session: _Session, split: Split, scorer: Scorer, method: Method) -> 
     stage = f"{session.footage.path.name}, {split.name}: {method.name} {method.mode}".rstrip()
     stage += " with gain" if method.gain else ""
     with session.clock("score"):
-        avatar = method.mode != ""
-        return scorer.row(method, look=avatar, tick=lambda share: session.progress(stage, share))
+        return scorer.row(
+            method,
+            look=method.mode != "",
+            quick=method.gain,
+            tick=lambda share: session.progress(stage, share),
+        )
 
 
 def _solved(states: States, count: int) -> NDArray[np.bool_]:
