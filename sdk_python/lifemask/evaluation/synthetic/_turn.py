@@ -129,8 +129,8 @@ def _column(
     """Stack truth, avatar and difference, cut to the head."""
     difference = np.abs(real.astype(int) - mine) * _GAIN * skin[..., None]
     _, columns = np.nonzero((real != np.array(_BACKDROP)).any(axis=2))
-    middle = int(columns.mean())
-    half = real.shape[1] // 3
+    middle = int(columns.min() + columns.max()) // 2
+    half = real.shape[1] * 2 // 5
     left = int(np.clip(middle - half, 0, real.shape[1] - 2 * half))
     cut = slice(len(real) // 8, len(real) * 7 // 10)
     parts = [real, mine, np.clip(difference, 0, 255).astype(np.uint8)]
