@@ -120,11 +120,13 @@ class Study:
 
     def _photos(self) -> dict[str, Any]:
         """Build each person from single photos, at rest and smiling."""
-        rows: dict[str, list[dict[str, Any]]] = {"detected": [], "projected": []}
+        rows: dict[str, list[dict[str, Any]]] = {"detected": [], "projected": [], "mean_head": []}
+        mean = load_head_model().head()
         leaks, missed = [], 0
         for number in range(self.size.people):
             person = self._person(number, (number + 0.5) / self.size.people)
             heads: dict[str, Head] = {}
+            rows["mean_head"].append(Comparison.of(mean, person.head).neutral())
             for light in range(self.size.lights):
                 clip = self._portrait(person, 50 * number + light)
                 path, face = detected_in(clip, self._place, f"photo-{number}-{light}")

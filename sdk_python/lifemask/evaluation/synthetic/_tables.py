@@ -79,9 +79,9 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
 def _photo_lines(photos: dict[str, Any]) -> Iterator[str]:
     yield f"### Single photos: {photos['pictures']}, {photos['without_face']} without a face"
     yield ""
-    for source in ("detected", "projected"):
+    for source in ("detected", "projected", "mean_head"):
         if source in photos:
-            yield from _vertex_table(source, photos[source])
+            yield from _vertex_table(source.replace("_", " "), photos[source])
     leak = photos["leak_smile_mm"]
     if leak is not None:
         yield f"Smile against rest, the same person: {leak:.2f} mm RMS between the neutral heads."
