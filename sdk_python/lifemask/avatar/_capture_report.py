@@ -205,7 +205,7 @@ def _clip_section(clip: dict[str, Any]) -> str:
 
 
 def _span(values: Sequence[float], unit: str) -> str:
-    return f"{values[0]:g} to {values[1]:g}{unit}"
+    return f"{values[0]:.3g} to {values[1]:.3g}{unit}"
 
 
 def _bins(bins: dict[str, int]) -> str:
