@@ -29,9 +29,9 @@ LID_GAP: Final = 0.3
 JAW_DROP: Final = 0.05
 """`jawOpen` less `mouthClose` up to which lips count as closed."""
 
-LIP_GAP: Final = 0.0015
-"""Gap of the middle of the lips up to which they count as closed, metres on a head of 86 mm
-between the outer corners of the eyes."""
+LIP_GAP: Final = 0.001
+"""Gap of the middle of the lips, beyond the head's own at rest, where they touch, up to which they
+count as closed; metres on a head of 86 mm between the outer corners of the eyes."""
 
 _NOMINAL_INTEROCULAR: Final = 0.086
 _FORGIVEN: Final = 1
@@ -152,7 +152,7 @@ def _closed(one: FrameSolution | None, shape: LandmarkShape) -> list[bool]:
     points = shape.points(values, one.gaze)
     lids = lid_gaps(points) <= LID_GAP * lid_gaps(shape.neutral)
     drop = values[COEFFICIENT_INDEX["jawOpen"]] - values[COEFFICIENT_INDEX["mouthClose"]]
-    lips = lip_gap(points) * _NOMINAL_INTEROCULAR / shape.interocular
+    lips = (lip_gap(points) - lip_gap(shape.neutral)) * _NOMINAL_INTEROCULAR / shape.interocular
     return [*blinks, *map(bool, lids), bool(drop <= JAW_DROP), bool(lips <= LIP_GAP)]
 
 

@@ -1,5 +1,6 @@
 """Landmarks, identity and expression solving, smoothing."""
 
+from lifemask.tracking._calibration import Calibration
 from lifemask.tracking._clip import ClipPrior, solve_clip
 from lifemask.tracking._faces import (
     FaceChoice,
@@ -41,6 +42,7 @@ __all__ = [
     "MODEL_FILES",
     "OUTER_EYE_CORNERS",
     "REGIONS",
+    "Calibration",
     "ClipPrior",
     "FaceChoice",
     "FaceLandmarker",

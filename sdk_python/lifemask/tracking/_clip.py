@@ -36,6 +36,7 @@ _SWEEPS = 4
 """Forward and backward passes in each round."""
 
 _NOMINAL_RATE = 30.0
+_BEND_GROUPS = (slice(0, 3), slice(3, 5), slice(5, 6))
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class ClipPrior:
     """
 
     expression: float = 0.02
-    turn: float = 0.002
-    shift: float = 0.0008
+    turn: float = 0.001
+    shift: float = 0.0003
 
 
 def solve_clip(
@@ -176,8 +177,7 @@ class _Motion:
         self._bend = np.diff(np.concatenate([np.reshape(turns, (-1, 3)), shifts], axis=1), axis=0)
         distance = float(np.mean([-s.pose.translation[2] for s in states]))
         spread = np.repeat([prior.turn, prior.shift * distance], 3)
-        lengths = np.repeat(np.sum(self._bend.reshape(-1, 2, 3) ** 2, axis=2) / 3, 3, axis=1)
-        self._bend_weight = 1.0 / (spread**2 + lengths)
+        self._bend_weight = 1.0 / (spread**2 + _coherent_squares(self._bend))
 
     def about(
         self, index: int, steps: NDArray[np.float64]
@@ -198,3 +198,18 @@ class _Motion:
                 diagonal[-6:] += factor**2 * weight
                 slope[-6:] += factor * weight * (self._bend[middle - 1] + rest)
         return diagonal, slope
+
+
+def _coherent_squares(bend: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean squares `(n, 6)` of motion in turns, across the view and in depth.
+
+    Of three neighbours' mean: noise of single frames, which changes sign from one to the next,
+    hardly counts as motion.
+    """
+    if len(bend) == 0:
+        return bend
+    padded = np.concatenate([bend[:1], bend, bend[-1:]])
+    squares = ((padded[:-2] + padded[1:-1] + padded[2:]) / 3.0) ** 2
+    for group in _BEND_GROUPS:
+        squares[:, group] = squares[:, group].mean(axis=1, keepdims=True)
+    return squares

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lifemask.tracking._faces import FaceLandmarks
     from lifemask.tracking._shape import LandmarkShape
 
-_LIDS_SHUT: Final = 0.25
+_LIDS_SHUT: Final = 0.3
 """Opening, share of the eye at rest, that the landmarker reports of eyes that are shut."""
 
 _LIDS_OPEN: Final = 0.6

@@ -24,6 +24,7 @@ from lifemask.tracking._shape import LandmarkShape
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lifemask.tracking._calibration import Calibration
     from lifemask.tracking._faces import FaceLandmarks
     from lifemask.tracking._linearise import NormalEquations
 
@@ -53,11 +54,19 @@ class FrameSolution:
     pose: Pose
     error_interocular: float
 
-    def performance_frame(self, capture_time_nanos: int) -> PerformanceFrame:
-        """Return the frame that is streamed and recorded."""
+    def performance_frame(
+        self, capture_time_nanos: int, calibration: Calibration | None = None
+    ) -> PerformanceFrame:
+        """Return the frame that is streamed and recorded.
+
+        Args:
+            capture_time_nanos: When the picture was taken.
+            calibration: Of the performer; applied here and nowhere else.
+        """
+        values = self.coefficients if calibration is None else calibration(self.coefficients)
         return PerformanceFrame(
             capture_time_nanos=capture_time_nanos,
-            coefficients=self.coefficients.astype(np.float32),
+            coefficients=values.astype(np.float32),
             head_rotation=self.pose.quaternion.astype(np.float32),
             head_translation=self.pose.translation.astype(np.float32),
             gaze=self.gaze.astype(np.float32),

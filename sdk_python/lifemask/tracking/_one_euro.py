@@ -89,8 +89,15 @@ class Smoothing:
         expression_cutoff_hz: Of coefficients at rest.
         expression_beta: Hertz per unit of a coefficient per second.
         lid_cutoff_hz: Of `eyeBlink*`, which must not come late.
-        pose_cutoff_hz: Of rotation and translation at rest.
-        pose_beta: Hertz per unit (quaternion or metre) per second.
+        jaw_cutoff_hz: Of `jaw*` and `mouthClose`, which are seen best and must not come late.
+        jaw_beta: Of the same.
+        rotation_cutoff_hz: Of the rotation at rest.
+        rotation_beta: Hertz per unit of the quaternion per second.
+        place_cutoff_hz: Of the translation across the view at rest.
+        place_beta: Hertz per metre per second.
+        depth_cutoff_hz: Of the distance from the camera, which one picture shows ten times worse
+            than the place across.
+        depth_beta: Hertz per metre per second.
         gaze_cutoff_hz: Of the gaze at rest.
         gaze_beta: Hertz per radian per second.
     """
@@ -98,8 +105,14 @@ class Smoothing:
     expression_cutoff_hz: float = 2.0
     expression_beta: float = 0.8
     lid_cutoff_hz: float = 8.0
-    pose_cutoff_hz: float = 1.5
-    pose_beta: float = 20.0
+    jaw_cutoff_hz: float = 5.0
+    jaw_beta: float = 6.0
+    rotation_cutoff_hz: float = 0.7
+    rotation_beta: float = 30.0
+    place_cutoff_hz: float = 0.5
+    place_beta: float = 25.0
+    depth_cutoff_hz: float = 0.12
+    depth_beta: float = 4.0
     gaze_cutoff_hz: float = 1.5
     gaze_beta: float = 4.0
 
@@ -112,11 +125,20 @@ class PerformanceSmoother:
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
-        lids = np.array([name.startswith("eyeBlink") for name in COEFFICIENT_NAMES])
+        lids, jaw = (
+            np.array([name.startswith(group) for name in COEFFICIENT_NAMES])
+            for group in ("eyeBlink", ("jaw", "mouthClose"))
+        )
         cutoffs = np.where(lids, smoothing.lid_cutoff_hz, smoothing.expression_cutoff_hz)
-        self._expression = OneEuroFilter(cutoffs, smoothing.expression_beta)
-        self._rotation = OneEuroFilter(smoothing.pose_cutoff_hz, smoothing.pose_beta)
-        self._translation = OneEuroFilter(smoothing.pose_cutoff_hz, smoothing.pose_beta)
+        self._expression = OneEuroFilter(
+            np.where(jaw, smoothing.jaw_cutoff_hz, cutoffs),
+            np.where(jaw, smoothing.jaw_beta, smoothing.expression_beta),
+        )
+        self._rotation = OneEuroFilter(smoothing.rotation_cutoff_hz, smoothing.rotation_beta)
+        self._translation = OneEuroFilter(
+            np.array([smoothing.place_cutoff_hz] * 2 + [smoothing.depth_cutoff_hz]),
+            np.array([smoothing.place_beta] * 2 + [smoothing.depth_beta]),
+        )
         self._gaze = OneEuroFilter(smoothing.gaze_cutoff_hz, smoothing.gaze_beta)
         self._rotation_before: NDArray[np.float64] | None = None
 

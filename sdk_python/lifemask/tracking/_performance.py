@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask.capture import ImageFrame, ImageSource
+    from lifemask.tracking._calibration import Calibration
     from lifemask.tracking._faces import FaceChoice, FaceLandmarks, Landmarker
 
 _FILE_LEAD = 300
@@ -67,6 +68,7 @@ class TrackedPerformance:
         face: Which face is meant where there are several.
         landmarker: Another one than MediaPipe's; closed with the performance.
         settings: Weights of the solver.
+        calibration: The performer's gains and offsets.
 
     Attributes:
         name: Subject name, that of the pictures.
@@ -90,6 +92,7 @@ class TrackedPerformance:
         face: FaceChoice | None = None,
         landmarker: Landmarker | None = None,
         settings: SolveSettings | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.name = images.name
         self.rate_hz = images.rate_hz
@@ -103,6 +106,7 @@ class TrackedPerformance:
         self._choice: FaceChoice | None = face
         self._landmarker = landmarker or FaceLandmarker()
         self._settings = settings or SolveSettings()
+        self._calibration = calibration
         self._performer: Performer | None = None
 
     @property
@@ -159,14 +163,14 @@ class TrackedPerformance:
                 if refit is not None and refit.done():
                     self._performer, refit = refit.result(), None
                     solver = self._solver(self._performer)
-                last = _frame(one, solver, last)
+                last = _frame(one, solver, last, self._calibration)
                 yield last
 
     def _solved(self, seen: Iterator[_Seen]) -> Iterator[PerformanceFrame]:
         assert self._performer is not None
         solver, last = self._solver(self._performer), None
         for one in seen:
-            last = _frame(one, solver, last)
+            last = _frame(one, solver, last, self._calibration)
             yield last
 
     def _meet(self, faces: list[FaceLandmarks | None]) -> FrameSolver:
@@ -232,11 +236,14 @@ def _chain(lead: list[_Seen], rest: Iterator[_Seen]) -> Iterator[_Seen]:
 
 
 def _frame(
-    one: _Seen, solver: FrameSolver | None, last: PerformanceFrame | None
+    one: _Seen,
+    solver: FrameSolver | None,
+    last: PerformanceFrame | None,
+    calibration: Calibration | None,
 ) -> PerformanceFrame:
     """Solve one picture, or hold the last frame's values where it shows no face."""
     if one.face is not None and solver is not None:
-        return solver.solve(one.face).performance_frame(one.capture_time_nanos)
+        return solver.solve(one.face).performance_frame(one.capture_time_nanos, calibration)
     if solver is not None:
         solver.reset()
     held = last or _unseen()
