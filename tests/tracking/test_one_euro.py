@@ -110,3 +110,12 @@ def test_frames_without_a_face_pass_and_start_afresh():
     lost = replace(second, tracking_state=TrackingState.LOST)
     assert smoother(lost) is lost
     np.testing.assert_array_equal(smoother(third).coefficients, third.coefficients)
+
+
+def test_noise_in_the_first_value_does_not_linger():
+    slow = [OneEuroFilter(0.1, 0.0, settle=settle) for settle in (False, True)]
+    values = [1.0, *[0.0] * 30]
+    lingering, settled = (
+        [one([value], index / 30)[0] for index, value in enumerate(values)][-1] for one in slow
+    )
+    assert settled < 0.1 < lingering

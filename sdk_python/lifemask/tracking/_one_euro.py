@@ -26,6 +26,8 @@ class OneEuroFilter:
         beta: Rise of the cutoff, hertz per unit of the value per second. A number, or one per
             value.
         derivative_cutoff_hz: Cutoff of the speed itself.
+        settle: Whether the first values are averaged, so that noise in the very first one does
+            not linger for as long as a low cutoff remembers.
     """
 
     def __init__(
@@ -33,10 +35,13 @@ class OneEuroFilter:
         minimum_cutoff_hz: ArrayLike = 1.0,
         beta: ArrayLike = 0.0,
         derivative_cutoff_hz: float = 1.0,
+        *,
+        settle: bool = False,
     ) -> None:
         self._minimum = np.asarray(minimum_cutoff_hz, np.float64)
         self._beta = np.asarray(beta, np.float64)
         self._derivative_cutoff = derivative_cutoff_hz
+        self._settle = settle
         if np.any(self._minimum <= 0) or derivative_cutoff_hz <= 0 or np.any(self._beta < 0):
             raise ValueError("cutoffs must be positive and beta must not be negative")
         self.reset()
@@ -44,6 +49,7 @@ class OneEuroFilter:
     def reset(self) -> None:
         """Forget the past: the next values pass unchanged."""
         self._time = 0.0
+        self._count = 1
         self._values: NDArray[np.float64] | None = None
         self._speed: NDArray[np.float64] = np.zeros(0)
 
@@ -70,6 +76,9 @@ class OneEuroFilter:
         share = _share(self._derivative_cutoff, elapsed)
         self._speed = share * speed + (1.0 - share) * self._speed
         share = _share(self._minimum + self._beta * np.abs(self._speed), elapsed)
+        self._count += 1
+        if self._settle:
+            share = np.maximum(share, 1.0 / self._count)
         self._values = share * new + (1.0 - share) * self._values
         self._time = time_seconds
         return self._values.copy()
@@ -138,6 +147,7 @@ class PerformanceSmoother:
         self._translation = OneEuroFilter(
             np.array([smoothing.place_cutoff_hz] * 2 + [smoothing.depth_cutoff_hz]),
             np.array([smoothing.place_beta] * 2 + [smoothing.depth_beta]),
+            settle=True,
         )
         self._gaze = OneEuroFilter(smoothing.gaze_cutoff_hz, smoothing.gaze_beta)
         self._rotation_before: NDArray[np.float64] | None = None
