@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from lifemask.appearance._hair_coverage import Sighting
 from lifemask.appearance._hair_grid import make_grid
 from lifemask.appearance._hair_matte import hair_matte
-from lifemask.appearance._hair_shape import Sighting, solve_shape
+from lifemask.appearance._hair_shape import solve_shape
 from lifemask.appearance._hair_texture import paint_cap
 from lifemask.geometry import vertex_normals
 
@@ -119,7 +120,7 @@ def fit_hair_cap(
         return None
     lowest = float(head.neutral[head.topology.neck_loop, 1].mean())
     grid = make_grid(head, lowest)
-    shape = solve_shape(grid, sightings)
+    shape = solve_shape(grid, sightings, head)
     texture, coverage = paint_cap(grid, shape, sightings, size)
     points = grid.points(shape.radius)
     cap = _compact(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
-from lifemask.appearance._hair_shape import view_weight
+from lifemask.appearance._hair_coverage import view_weight
 from lifemask.appearance._noise import periodic_noise
 from lifemask.appearance._pyramid import blur, grow, push_pull, shrink
 from lifemask.geometry import rasterize, vertex_normals
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lifemask.appearance._hair_coverage import Sighting
     from lifemask.appearance._hair_grid import HairGrid
-    from lifemask.appearance._hair_shape import HairShape, Sighting
+    from lifemask.appearance._hair_shape import HairShape
 
 _SURE: Final = 0.85
 """Share of hair in a pixel from which its colour is hair's alone."""
 _EVEN: Final = 0.35
 """Share of broad differences in brightness that is taken for light."""
+_OWN_CHROMA: Final = 0.3
+"""How far made-up strands follow the tint of the nearest seen hair rather than of all of it."""
 _STRANDS: Final = {
     False: ((1100, 46, 0.7), (420, 26, 0.55), (90, 11, 0.4)),
     True: ((900, 14, 0.6), (300, 9, 0.6), (70, 5, 0.45)),
@@ -93,7 +96,8 @@ def paint_cap(
     vertex_coverage = grid.at_vertices(shape.coverage)[:, None]
     continued = _broken(texels.spread(vertex_coverage)[:, 0], noise)
     alpha = trust * coverage + (1 - trust) * continued
-    picture = _filled(texels, colour, known * (coverage > 0.5), noise)
+    sure = known * np.clip((coverage - 0.75) / 0.2, 0, 1)
+    picture = _filled(texels, colour, known * (coverage > 0.5), sure, noise)
     largest = np.zeros(len(grid.faces), np.float32)
     np.maximum.at(largest, texels.face, alpha)
     alpha_picture = texels.image(np.clip(alpha, 0, 1))
@@ -189,28 +193,37 @@ def _filled(
     texels: _Texels,
     colour: NDArray[np.float32],
     known: NDArray[np.float32],
+    sure: NDArray[np.float32],
     noise: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Return the picture `(size, size, 3)`: seen hair, and its broad colours with strands."""
     size, small = texels.size, max(texels.size // 8, 1)
     picture, weight = texels.image(colour), texels.image(known)
-    total = shrink(weight, small, small)
-    if total.max() < 0.05:
-        weight = weight + 1e-3
-        total = shrink(weight, small, small)
-    low = shrink(picture * weight[..., None], small, small) / np.maximum(total, 1e-6)[..., None]
+    # The hairline carries the colour of skin between its strands: only dense hair is believed.
+    dense = texels.image(sure)
+    if (dense > 0.5).sum() < 200:
+        dense = weight + np.float32(1e-3)
+    total = shrink(dense, small, small)
+    low = shrink(picture * dense[..., None], small, small) / np.maximum(total, 1e-6)[..., None]
     # Both sides of the head, and its back, take what the better seen side shows.
     both, both_weight = low * total[..., None], total.copy()
     both, both_weight = both + 0.3 * both[:, ::-1], both_weight + 0.3 * both_weight[:, ::-1]
     low = both / np.maximum(both_weight, 1e-6)[..., None]
     broad = push_pull(low, np.clip(both_weight, 0, 1))
     broad = blur(broad, small / 48)
-    mean = float((broad * total[..., None]).sum() / max(float(total.sum()), 1e-6) / 3)
     level = broad.mean(axis=2, keepdims=True)
+    # What is lit tells the colour of hair better than what lies in shadow.
+    share = total * level[..., 0]
+    mean = float((level[..., 0] * share).sum() / max(float(share.sum()), 1e-6))
     even = (mean / np.maximum(level, 0.02)) ** _EVEN
-    broad_full = grow(broad, size, size)
+    # Shadows are more saturated than hair is: brightened, they would look dyed.
+    usual = (broad * (total * level[..., 0] ** 2)[..., None]).sum(axis=(0, 1))
+    usual = usual / max(float(usual.mean()), 1e-6)
+    chroma = _OWN_CHROMA * broad / np.maximum(level, 0.02) + (1 - _OWN_CHROMA) * usual
+    made_of = level * chroma
+    broad_full = grow(made_of, size, size)
     gain = grow(np.asarray(even, np.float32), size, size).reshape(size, size, 1)
-    contrast = _contrast(picture, broad_full, weight)
+    contrast = _contrast(picture, grow(broad, size, size), weight)
     strands = np.clip(1 + contrast * texels.image(noise), 0.25, 2.2)[..., None]
     made = broad_full * strands
     mixed = picture * weight[..., None] + made * (1 - weight[..., None])

@@ -124,7 +124,9 @@ class _Turn:
         with VideoWriter(path, self.size, self.size, self.rate_hz) as video:
             for index in range(self.frames):
                 yaw = self.start + 2 * math.pi * index / self.frames
-                camera, pose = frame_head(renderer.head, self.size, self.size, yaw=yaw)
+                camera, pose = frame_head(
+                    renderer.head, self.size, self.size, yaw=yaw, hair=renderer.hair
+                )
                 video.write(renderer.render(vertices, pose=pose, camera=camera, light=self.light))
                 progress("draw the turn", (index + 1) / self.frames)
 

@@ -18,6 +18,7 @@ from lifemask.heads import JOINT_NAMES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lifemask.appearance import HairCap
     from lifemask.capture import PerformanceFrame
     from lifemask.heads import Head
 
@@ -34,6 +35,7 @@ def frame_head(
     yaw: float = 0.0,
     pitch: float = 0.0,
     distance: float = DEFAULT_DISTANCE,
+    hair: HairCap | None = None,
 ) -> tuple[Camera, Pose]:
     """Place a camera so that head and neck fill the picture; the neck ends on its lower border.
 
@@ -44,11 +46,15 @@ def frame_head(
         yaw: Radians; positive turns the face toward its own left (the right of the picture).
         pitch: Radians; positive raises the face.
         distance: Metres from the camera to the middle of the head.
+        hair: Cap that has to fit into the picture too.
 
     Returns:
         The camera, and the pose of the head in front of it.
     """
     low, high = head.neutral.min(axis=0), head.neutral.max(axis=0)
+    if hair is not None and len(hair.vertices):
+        low = np.minimum(low, hair.vertices.min(axis=0))
+        high = np.maximum(high, hair.vertices.max(axis=0))
     bottom = float(head.neutral[head.topology.neck_loop, 1].mean())
     top = float(high[1]) + _MARGIN * (float(high[1]) - bottom)
     # A head is about an ellipsoid: turned by any angle it stays within its longer axis.

@@ -73,9 +73,9 @@ class Renderer:
         self._samples = supersampling
         self._refinement = Refinement(head.topology) if refine else None
         self._mesh = make_mesh(head, textures, neck_fade, self._refinement)
-        self._hair = hair if "hair" in textures else None
-        if self._hair is not None:
-            self._mesh = with_hair(self._mesh, self._hair, textures["hair"], neck_fade)
+        self.hair = hair if "hair" in textures else None
+        if self.hair is not None:
+            self._mesh = with_hair(self._mesh, self.hair, textures["hair"], neck_fade)
         self._open_sky = resting_sky(head, _normals(head.neutral, head.topology.faces))
         self._mouth = MouthShadow(head)
         self._lids = (LidShadow(head, "left"), LidShadow(head, "right"))
@@ -177,9 +177,7 @@ class Renderer:
             positions = exact.astype(np.float32)
         normals = _normals(positions, self._mesh.faces[: self._mesh.lashes[1]])
         surface = Surface(points, positions, normals, open_sky, footprints)
-        return (
-            surface if self._hair is None else add_hair_surface(surface, self._hair, pose, camera)
-        )
+        return surface if self.hair is None else add_hair_surface(surface, self.hair, pose, camera)
 
     def _draw(self, surface: Surface, camera: Camera) -> Buffers:
         from lifemask.geometry.raster_kernels import snap_points
@@ -199,7 +197,7 @@ class Renderer:
         start, stop = self._mesh.lashes
         draw_faces(places, inverse_depths, faces, 0, start, True, face, depth)
         draw_faces(places, inverse_depths, faces, start, stop, False, lash_face, lash_depth)
-        if self._hair is not None:
+        if self.hair is not None:
             footprints = surface.footprints
             draw_cutouts(
                 places, inverse_depths, self._mesh, stop, footprints, self._samples, face, depth

@@ -70,7 +70,9 @@ def turntable(
     renderer = _as_renderer(head, textures, hair)
     pictures = []
     for yaw in yaws:
-        camera, pose = frame_head(renderer.head, width, height or width, yaw=yaw)
+        camera, pose = frame_head(
+            renderer.head, width, height or width, yaw=yaw, hair=renderer.hair
+        )
         pictures.append(
             renderer.render(vertices, pose=pose, camera=camera, light=light, background=background)
         )

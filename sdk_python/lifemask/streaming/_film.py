@@ -96,7 +96,7 @@ def artist(
     places = np.array([frame.head_translation for frame in frames], np.float64)
     typical = np.median(places, axis=0)
     distance = float(np.clip(-typical[2], 0.3, 3.0))
-    camera, rest = frame_head(avatar.head, SIZE, SIZE, distance=distance)
+    camera, rest = frame_head(avatar.head, SIZE, SIZE, distance=distance, hair=avatar.hair)
     offset = rest.translation - typical - [0.0, _DROP, 0.0]
     renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
 
