@@ -131,6 +131,8 @@ def _ear_shown(head: Head, sightings: Sequence[Sighting], *, left: bool) -> floa
     for sighting in sightings:
         pixels, facing, inside = view_weight(points, normals.astype(np.float64), sighting)
         use = inside & (facing > 0.2)
+        if not use.any():
+            continue
         seen = sample_bilinear(sighting.matte.hair[..., None], pixels[use])[:, 0]
         bare, total = bare + float((1 - seen).sum()), total + float(use.sum())
     return bare / total if total >= _EAR_POINTS else None

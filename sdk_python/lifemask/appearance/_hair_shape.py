@@ -35,7 +35,7 @@ _USUAL: Final = 0.012
 _CROWN: Final = 0.03
 _STEPS: Final = np.arange(-0.012, 0.15, 0.001)
 """Metres along a ray at which a picture is read."""
-_OUTLINE: Final = 0.35
+_OUTLINE: Final = 0.25
 """Cosine of the viewing angle below which a vertex belongs to the outline."""
 _ROUNDS: Final = 3
 _STIFFNESS: Final = 1.5
@@ -177,8 +177,11 @@ def _outline(
     telling = np.clip(moved / max(pixel, 1e-9) - 0.5, 0, 0.5) * 2
     ok = any_hair & clear & (last > 0) & (last < reach.shape[1] - 6)
     wanted, weight = radius.copy(), np.zeros((ROWS, AROUND))
-    wanted[chosen] = grid.skull[chosen] + _STEPS[last] + 0.0005
-    weight[chosen] = ok * telling * (1 - np.abs(facing[chosen]) / _OUTLINE)
+    # Beside the rim a ray meets the outline farther out than the surface: on a round head by the
+    # cosine of the angle between them, whose sine is that of the viewing angle's complement.
+    round_off = np.sqrt(1 - facing[chosen] ** 2)
+    wanted[chosen] = (grid.skull[chosen] + _STEPS[last] + 0.0005) * round_off
+    weight[chosen] = ok * telling * (1 - np.abs(facing[chosen]) / _OUTLINE) ** 2
     return wanted, weight
 
 
