@@ -30,9 +30,9 @@ _MOST: Final = 0.7
 """Largest change of a logarithm."""
 _SHINE: Final = 1.10
 """Luminance against its surroundings from which skin counts as shining."""
-_LEAST: Final = 0.6
+_LEAST: Final = 0.82
 """Share of a channel that is left at least."""
-_TAKEN: Final = 0.7
+_TAKEN: Final = 0.5
 """Share of the shine that is taken out, in the light's own colour."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ROUNDS: Final = 6
 _GREY: Final = 0.75
 """How far the light's colour is drawn to grey: otherwise skin tone leaks into it."""
-_RANGE: Final = (0.45, 1.7)
+_RANGE: Final = (0.6, 1.6)
 """Bounds of the shading: normals that the picture does not show are extrapolated."""
 _RIDGE: Final = 0.02
 _CEILING: Final = 1.35

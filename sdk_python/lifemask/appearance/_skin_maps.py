@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lifemask.heads import Head
     from lifemask.tracking import PhotoFit
 
-_DELIGHT: Final = 0.85
+_DELIGHT: Final = 0.78
 """Share of the estimated shading that is divided out; the rest hides errors of the estimate."""
 _SAMPLES: Final = 3000
 _FEWEST: Final = 300
