@@ -53,6 +53,12 @@ def evaluate(
         bool, typer.Option("--fetch", help="Fetch the weights of LPIPS and identity first.")
     ] = False,
     face: _options.FaceOption = None,
+    head: Annotated[
+        str, typer.Option("--head", help="Another head model to fit beside the default: ict.")
+    ] = "default",
+    head_path: Annotated[
+        Path | None, typer.Option("--head-path", help="Your own file of that head model.")
+    ] = None,
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
 ) -> None:
@@ -71,9 +77,11 @@ def evaluate(
             synthetic=synthetic or (),
             face=_options.face_choice(face),
             jobs=jobs,
+            head=head,
+            head_path=head_path,
             progress=progress,
         )
-    lines = _fit_lines(found) if fit_only else _lines(found)
+    lines = _fit_lines(found) if fit_only or head != "default" else _lines(found)
     _console.print_result({**found.to_dict(), "report": found.html_path}, list(lines), as_json=json)
 
 

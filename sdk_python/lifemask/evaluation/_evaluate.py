@@ -17,6 +17,7 @@ from lifemask.evaluation._people import rank_one
 from lifemask.evaluation._report import report_page
 from lifemask.evaluation._splits import SPLIT_NAMES, SplitName
 from lifemask.evaluation._targets import judge
+from lifemask.heads import load_head_model
 
 if TYPE_CHECKING:
     from lifemask.evaluation._measure import FitMeasurement
@@ -61,6 +62,8 @@ def evaluate(
     synthetic: Sequence[str | Path] = (),
     face: FaceChoice | None = None,
     jobs: int = 1,
+    head: str = "default",
+    head_path: str | Path | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Evaluation:
     """Measure how much avatars look and move like the people they were built from.
@@ -85,6 +88,9 @@ def evaluate(
         face: Which face of a photo is meant where there are several.
         jobs: Inputs that are evaluated at the same time, in processes of their own. With more
             than one, a script needs `if __name__ == "__main__":` around its call.
+        head: Another head model (`"ict"`, `"flame"`) to fit beside the default one; implies
+            `fit_only`, because avatars are built on the default head.
+        head_path: The user's own file of that model, see `load_head_model`.
         progress: Called as `progress(stage, fraction)`.
 
     Raises:
@@ -95,11 +101,12 @@ def evaluate(
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(one) for one in inputs]
     if not paths:
         raise InputError("nothing to evaluate", hint="Give one or more photos or videos.")
+    other = None if head == "default" else load_head_model(head, head_path)
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     json_path, html_path = folder / "report.json", folder / "report.html"
-    if fit_only:
-        measurements, document = evaluate_fits(paths, folder, face, progress)
+    if fit_only or other is not None:
+        measurements, document = evaluate_fits(paths, folder, face, progress, other)
     else:
         splits = SPLIT_NAMES if split == "both" else (_known(split),)
         known = None if marks is None else Path(marks)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask._progress import ProgressCallback
+    from lifemask.heads import HeadModel
     from lifemask.tracking import FaceChoice, FaceLandmarks
 
 _SHOWN_FRAMES = 4
@@ -51,8 +52,16 @@ def evaluate_fits(
     folder: Path,
     choice: FaceChoice | None,
     progress: ProgressCallback,
+    other: HeadModel | None = None,
 ) -> tuple[list[FitMeasurement], dict[str, Any]]:
     """Fit photos and videos and write `report.json`, `report.html` and pictures.
+
+    Args:
+        paths: Photos and videos.
+        folder: For what is written.
+        choice: Which of several faces.
+        progress: Told which stage runs.
+        other: Another head model, which is fitted beside the default one.
 
     Returns:
         One measurement for each input, and what `report.json` holds.
@@ -63,7 +72,7 @@ def evaluate_fits(
     done: list[_Evaluated] = []
     for path in paths:
         with FaceLandmarker() as landmarker:
-            done.append(_evaluate_one(path, folder, landmarker, choice, progress))
+            done += _evaluate_one(path, folder, landmarker, choice, progress, other)
     measurements = [one.measurement for one in done]
     document = {
         "unit": "percent of the distance between the outer eye corners",
@@ -87,24 +96,33 @@ def _evaluate_one(
     landmarker: FaceLandmarker,
     choice: FaceChoice | None,
     progress: ProgressCallback,
-) -> _Evaluated:
+    other: HeadModel | None,
+) -> list[_Evaluated]:
+    """Look for the landmarks once, and fit each head model to them."""
     photo = read_photo(path)
     started = time.perf_counter()
     if photo is not None:
         kind, faces = "photo", [select_face(landmarker.detect(photo), choice)]
     else:
         kind, faces = "video", _track(path, landmarker, progress)
-    seen = time.perf_counter()
-    progress(f"fit {path.name}", 0.0)
-    fitted = fit_picture(faces[0]) if kind == "photo" and faces[0] else fit_frames(faces)
-    seconds = {"landmarks": seen - started, "fit": time.perf_counter() - seen}
-    progress(f"fit {path.name}", 1.0)
-    errors = np.linalg.norm(fitted.errors(), axis=2).mean(axis=1)
-    one = _Evaluated(measure(path.name, kind, fitted, seconds), errors)
-    images = {0: photo} if photo is not None else _frames_of(path, _shown(fitted, errors))
-    for index, image in images.items():
-        one.pictures += _draw(image, index, fitted, folder, path)
-    return one
+    spent = time.perf_counter() - started
+    models = [None] if other is None else [None, other]
+    done = []
+    for model in models:
+        title = path.name if model is None else f"{path.name}, {model.meta['id']}"
+        progress(f"fit {title}", 0.0)
+        started = time.perf_counter()
+        alone = faces[0] if kind == "photo" else None
+        fitted = fit_picture(alone, model) if alone else fit_frames(faces, model)
+        seconds = {"landmarks": spent, "fit": time.perf_counter() - started}
+        progress(f"fit {title}", 1.0)
+        errors = np.linalg.norm(fitted.errors(), axis=2).mean(axis=1)
+        one = _Evaluated(measure(title, kind, fitted, seconds), errors)
+        images = {0: photo} if photo is not None else _frames_of(path, _shown(fitted, errors))
+        for index, image in images.items():
+            one.pictures += _draw(image, index, fitted, folder, path)
+        done.append(one)
+    return done
 
 
 def read_photo(path: Path) -> NDArray[np.uint8] | None:
@@ -152,7 +170,8 @@ def _draw(
 ) -> list[tuple[str, str]]:
     solution, face = fitted.solutions[index], fitted.faces[index]
     assert solution is not None and face is not None
-    model = load_head_model()
+    model = fitted.model or load_head_model()
+    prefix = path.stem if fitted.model is None else f"{path.stem}-{model.meta['id']}"
     vertices = model.vertices(fitted.identity, solution.coefficients, gaze=solution.gaze)
     drawings = {
         "landmarks": landmark_overlay(image, face.pixels, fitted.pixels(index)),
@@ -160,7 +179,7 @@ def _draw(
     }
     written = []
     for what, drawing in drawings.items():
-        name = f"{path.stem}-{index:05d}-{what}.jpg"
+        name = f"{prefix}-{index:05d}-{what}.jpg"
         write_image(folder / name, drawing)
         caption = f"{what}, frame {index}, error {100 * solution.error_interocular:.2f} %"
         written.append((name, caption))

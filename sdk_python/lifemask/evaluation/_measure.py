@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask.geometry import Camera
+    from lifemask.heads import HeadModel
     from lifemask.tracking import FaceLandmarks
 
 MUST_PERCENT: Final = 1.3
@@ -117,6 +118,7 @@ class FittedFrames:
         identity: `(n_modes,)`.
         camera: Of the pictures.
         personal: `(n_tracked,)` errors with the personal head, share of the inter-ocular distance.
+        model: Of the head that was fitted; the default one when None.
     """
 
     faces: Sequence[FaceLandmarks | None]
@@ -125,6 +127,7 @@ class FittedFrames:
     identity: NDArray[np.float64]
     camera: Camera
     personal: NDArray[np.float64] | None = None
+    model: HeadModel | None = None
 
     def errors(self) -> NDArray[np.float64]:
         """Return `(n_tracked, 468, 2)` model minus landmark, percent of the inter-ocular."""
@@ -149,16 +152,23 @@ class FittedFrames:
         return 100.0 * (self.pixels(index) - face.pixels)[:FACE_POINTS] / unit
 
 
-def fit_frames(faces: Sequence[FaceLandmarks | None]) -> FittedFrames:
+def fit_frames(
+    faces: Sequence[FaceLandmarks | None], model: HeadModel | None = None
+) -> FittedFrames:
     """Fit one person to a video, frame after frame.
+
+    Args:
+        faces: Landmarks, None where there was no face.
+        model: Of the head; the default one when left out.
 
     Raises:
         NoFaceError: No frame has a face.
     """
-    performer = fit_performer(faces)
+    head_model = model or load_head_model()
+    performer = fit_performer(faces, model=head_model.landmark_model())
     assert performer.identity is not None
     solutions = _solve(faces, FrameSolver(performer.shape, performer.camera))
-    head = align_to_landmarks(load_head_model().head(performer.identity), performer.fits)
+    head = align_to_landmarks(head_model.head(performer.identity), performer.fits)
     personal = _solve(faces, FrameSolver(head, performer.camera))
     return FittedFrames(
         faces,
@@ -167,6 +177,7 @@ def fit_frames(faces: Sequence[FaceLandmarks | None]) -> FittedFrames:
         performer.identity,
         performer.camera,
         np.array([one.error_interocular for one in personal if one is not None]),
+        model,
     )
 
 
@@ -181,13 +192,13 @@ def _solve(
     return solutions
 
 
-def fit_picture(face: FaceLandmarks) -> FittedFrames:
-    """Fit one photo."""
-    model = load_head_model().landmark_model()
-    fit = fit_photo(face, model)
+def fit_picture(face: FaceLandmarks, model: HeadModel | None = None) -> FittedFrames:
+    """Fit one photo; with the default head model when none is given."""
+    restricted = (model or load_head_model()).landmark_model()
+    fit = fit_photo(face, restricted)
     solution = FrameSolution(fit.coefficients, fit.gaze, fit.pose, fit.error_interocular)
-    shape = LandmarkShape.from_model(model, fit.identity)
-    return FittedFrames([face], [solution], shape, fit.identity, fit.camera)
+    shape = LandmarkShape.from_model(restricted, fit.identity)
+    return FittedFrames([face], [solution], shape, fit.identity, fit.camera, model=model)
 
 
 def measure(
