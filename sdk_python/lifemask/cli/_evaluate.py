@@ -54,7 +54,7 @@ def evaluate(
     ] = False,
     face: _options.FaceOption = None,
     head: Annotated[
-        str, typer.Option("--head", help="Another head model to fit beside the default: ict.")
+        str, typer.Option("--head", help="Another head model beside the default: ict, flame.")
     ] = "default",
     head_path: Annotated[
         Path | None, typer.Option("--head-path", help="Your own file of that head model.")

@@ -17,7 +17,7 @@ from lifemask.evaluation._people import rank_one
 from lifemask.evaluation._report import report_page
 from lifemask.evaluation._splits import SPLIT_NAMES, SplitName
 from lifemask.evaluation._targets import judge
-from lifemask.heads import load_head_model
+from lifemask.rigging import load_other_head
 
 if TYPE_CHECKING:
     from lifemask.evaluation._measure import FitMeasurement
@@ -101,7 +101,7 @@ def evaluate(
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(one) for one in inputs]
     if not paths:
         raise InputError("nothing to evaluate", hint="Give one or more photos or videos.")
-    other = None if head == "default" else load_head_model(head, head_path)
+    other = None if head == "default" else load_other_head(head, head_path)
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     json_path, html_path = folder / "report.json", folder / "report.html"

@@ -9,7 +9,7 @@ from lifemask.geometry._camera import (
     matrix_quaternion,
     quaternion_matrix,
 )
-from lifemask.geometry._closest import ClosestPoints, SurfacePoints
+from lifemask.geometry._closest import ClosestPoints, SurfacePoints, closest_barycentric
 from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._mesh import Mesh
@@ -40,6 +40,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "axis_angle_matrix",
+    "closest_barycentric",
     "cross_matrix",
     "linear_to_srgb",
     "matrix_axis_angle",

@@ -27,7 +27,7 @@ IRIS_FIRST = 468
 """First iris landmark: five on the subject's right eye, then five on the left one."""
 
 
-HEAD_KINDS = ("default", "ict")
+HEAD_KINDS = ("default", "ict", "flame")
 """Head models that `load_head_model` knows."""
 
 
@@ -154,7 +154,8 @@ def load_head_model(kind: str = "default", path: str | Path | None = None) -> He
     """Load the head asset that ships with lifemask, or another head model from the user's file.
 
     Args:
-        kind: `"default"`, or `"ict"` for ICT-FaceKit.
+        kind: `"default"`, `"ict"` for ICT-FaceKit, or `"flame"` for FLAME's mesh and identity
+            modes; its landmarks and shapes come from `lifemask.rigging.load_flame`.
         path: For `"default"` an array file written by `tools/head_asset/build.py`; without it the
             shipped asset is loaded once and shared. Other models are not shipped, and need the
             path of the user's own file (docs/heads.md).
@@ -174,9 +175,13 @@ def load_head_model(kind: str = "default", path: str | Path | None = None) -> He
             f"the head model '{kind}' is not part of lifemask",
             hint="Say where your own copy of it lies; docs/heads.md says where to get it.",
         )
-    from lifemask.heads._ict import load_ict
+    if kind == "ict":
+        from lifemask.heads._ict import load_ict
 
-    return load_ict(Path(path))
+        return load_ict(Path(path))
+    from lifemask.heads._flame import load_flame_geometry
+
+    return load_flame_geometry(Path(path))
 
 
 def _default_model(path: str | Path | None) -> HeadModel:

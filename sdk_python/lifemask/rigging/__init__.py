@@ -5,6 +5,7 @@ from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
+from lifemask.rigging._other_heads import load_flame, load_other_head
 from lifemask.rigging._regressor import (
     REGRESSION_SCHEMA,
     REGRESSION_UNSEEN,
@@ -42,6 +43,8 @@ __all__ = [
     "fit_blinks",
     "fit_scan",
     "lint_onnx",
+    "load_flame",
+    "load_other_head",
     "normalize_landmarks",
     "regression_model_bytes",
     "scale_between",
