@@ -6,8 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
-from flame_file import arrays, pickled
 
+from flame_file import arrays, pickled
 from lifemask import InputError
 from lifemask.heads import COEFFICIENT_INDEX, load_head_model
 
