@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from lifemask.geometry import Camera, Pose, axis_angle_matrix
+from lifemask.geometry import Camera
 from lifemask.heads import COEFFICIENT_COUNT
 from lifemask.tracking._bounded import minimise_in_box
-from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, highest, step_bounds
+from lifemask.tracking._bundle_states import (
+    BundlePrior,
+    Columns,
+    PictureState,
+    moved,
+)
+from lifemask.tracking._coefficients import SOLVED, highest, step_bounds
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
 from lifemask.tracking._linearise import LandmarkTerm, face_basis
 from lifemask.tracking._products import product
-from lifemask.tracking._projection import guess_pose, interocular_pixels
+from lifemask.tracking._projection import guess_pose, interocular_pixels, project
 from lifemask.tracking._regions import FACE_POINTS
 from lifemask.tracking._settings import landmark_weights
 from lifemask.tracking._shape import LandmarkShape
@@ -28,37 +34,19 @@ if TYPE_CHECKING:
     from lifemask.tracking._faces import FaceLandmarks
     from lifemask.tracking._settings import SolveSettings
 
-_POSE = 6
-_SHARED_ERRORS = 1.0
-"""Power of the number of pictures with which the identity's prior grows. What the model cannot
-show is wrong in every picture alike, so more pictures of one person are not more evidence."""
-_SETTLED = 1e-5
+_SETTLED: Final = 3e-5
 """Share of the energy that a step must win for another one to follow."""
-
-_HALVINGS = 6
-_FOCAL_STEP = 0.25
-"""Largest change of the focal length's logarithm in one step."""
-
-
-@dataclass(frozen=True)
-class PictureState:
-    """Unknowns of one picture."""
-
-    pose: Pose
-    camera: Camera
-    coefficients: NDArray[np.float64]
-    gaze: NDArray[np.float64]
-
-
-class _Columns(NamedTuple):
-    """Where the unknowns stand in the normal equations of one picture."""
-
-    identity: NDArray[np.int64]
-    coefficients: NDArray[np.int64]
-    focal: int
-    shared: NDArray[np.int64]
-    local: NDArray[np.int64]
-    focal_is_shared: bool
+_HALVINGS: Final = 6
+_PERSONAL: Final = 0.3
+"""How far a person's expressions differ from the generic ones, share of the movement."""
+_TOLD: Final = np.radians(15.0)
+"""Yaw from which perspective tells the focal length from the distance."""
+_NEAR: Final = 0.5
+"""Metres, a distance at which it tells on a face from the front too."""
+_HELD: Final = 0.1
+"""Standard deviation of the logarithm of the distance where perspective does not tell."""
+_OUTLIER: Final = 2.5
+"""Error of a picture, in medians of all, from which it counts half or less."""
 
 
 class _Step(NamedTuple):
@@ -75,12 +63,14 @@ class Bundle:
         pictures: Landmarks of the same person.
         model: Of the head.
         settings: Weights of the terms.
-        shared_focal: Whether the pictures have one focal length.
+        cameras: Number of the camera that took each picture, from 0; pictures of one camera have
+            one focal length.
 
     Attributes:
         identity: `(n_modes,)`, present estimate.
         shape: Landmark points of that identity.
         states: Unknowns of each picture.
+        told: Whether perspective tells each camera's focal length; known after `solve`.
     """
 
     def __init__(
@@ -88,24 +78,37 @@ class Bundle:
         pictures: Sequence[FaceLandmarks],
         model: LandmarkModel,
         settings: SolveSettings,
-        *,
-        shared_focal: bool,
+        cameras: Sequence[int],
     ) -> None:
         self._pictures = pictures
         self._model = model
         self._settings = settings
-        self._prior = CoefficientPrior(settings)
-        self._columns = _columns(len(model.identity), shared_focal)
+        self._prior = BundlePrior(settings)
+        self._cameras = cameras
+        self._columns = Columns.of(len(model.identity))
         identity, expressions = face_basis(model.identity), face_basis(model.expressions)
         self._basis = np.concatenate([identity, expressions[:, :, SOLVED]], axis=2)
+        self._shape_deltas = model.expressions[:, :FACE_POINTS]
         self._seen = [face.pixels[:FACE_POINTS].astype(np.float64) for face in pictures]
-        self._identity_weight = settings.identity * len(pictures) ** _SHARED_ERRORS
         self.identity = np.zeros(len(model.identity))
         self.shape = LandmarkShape.from_model(model, self.identity)
+        self.told = [True] * (max(cameras) + 1)
         self.states = [self._first_state(face) for face in pictures]
 
     def solve(self, rounds: int) -> None:
-        """Step until the energy settles, and turn the eyes along."""
+        """Step until the energy settles, and turn the eyes along.
+
+        Then pictures that fit much worse than the others lose weight, cameras whose focal length
+        nothing tells are held near the most likely distance, and the energy settles again.
+        """
+        self._settle(rounds)
+        before = [state.weight for state in self.states], list(self.told)
+        self._weigh()
+        self.told = [self._tells(camera) for camera in range(len(self.told))]
+        if ([state.weight for state in self.states], self.told) != before:
+            self._settle(rounds)
+
+    def _settle(self, rounds: int) -> None:
         for _ in range(rounds):
             settled = self._round()
             self._follow_gaze()
@@ -122,6 +125,34 @@ class Bundle:
             camera,
         )
         return PictureState(pose, camera, np.zeros(COEFFICIENT_COUNT), np.zeros(4))
+
+    def _weigh(self) -> None:
+        """Give each picture its weight (Geman and McClure's function of its error)."""
+        if len(self.states) < 3:
+            return
+        errors = np.array([self._error(k) for k in range(len(self.states))])
+        ratio = errors / (_OUTLIER * max(float(np.median(errors)), 1e-6))
+        weights = np.where(ratio < 0.5, 1.0, 1.0 / (1.0 + ratio**4))
+        self.states = [
+            replace(state, weight=float(w)) for state, w in zip(self.states, weights, strict=True)
+        ]
+
+    def _error(self, number: int) -> float:
+        """Return the median distance of a picture's landmarks, share of the inter-ocular."""
+        state = self.states[number]
+        points = self.shape.points(state.coefficients)
+        drawn = project(state.pose.apply(points[:FACE_POINTS]), state.camera).pixels
+        distance = np.linalg.norm(drawn - self._seen[number], axis=1)
+        return float(np.median(distance) / interocular_pixels(points, state.pose, state.camera))
+
+    def _tells(self, camera: int) -> bool:
+        """Whether the pictures of a camera are turned or near enough to tell its focal length."""
+        for state, number in zip(self.states, self._cameras, strict=True):
+            yaw = np.arctan2(state.pose.rotation[0, 2], state.pose.rotation[2, 2])
+            near = -state.pose.translation[2] < _NEAR
+            if number == camera and state.weight > 0.5 and (abs(yaw) > _TOLD or near):
+                return True
+        return False
 
     def _round(self) -> bool:
         """Take one step; return whether it won next to nothing."""
@@ -142,62 +173,88 @@ class Bundle:
         return True
 
     def _step(self, term: LandmarkTerm) -> _Step:
-        shared, size = self._columns.shared, len(self._columns.shared)
         hessian, gradient = self._shared_prior()
+        own = [*self._columns.identity, self._columns.focal]
         systems = []
-        for state, seen in zip(self.states, self._seen, strict=True):
-            h, g = self._normal_equations(term, state, seen)
+        for number, state in enumerate(self.states):
+            h, g = self._normal_equations(term, state, number)
             free = self._free(h, g, state)
-            coupling = h[np.ix_(shared, free)]
+            coupling = h[np.ix_(own, free)]
             gain = np.linalg.solve(h[np.ix_(free, free)], np.c_[coupling.T, g[free]])
             eliminated = product(coupling, gain)
-            hessian += h[np.ix_(shared, shared)] - eliminated[:, :size]
-            gradient += g[shared] - eliminated[:, size]
-            systems.append((h, g))
+            shared = self._columns.shared(self._cameras[number])
+            hessian[np.ix_(shared, shared)] += h[np.ix_(own, own)] - eliminated[:, :-1]
+            gradient[shared] += g[own] - eliminated[:, -1]
+            systems.append((h, g, shared))
         step = np.asarray(-np.linalg.solve(hessian, gradient), np.float64)
         local = [
-            self._solve_local(h, g + h[:, shared] @ step, state)
-            for (h, g), state in zip(systems, self.states, strict=True)
+            self._solve_local(h, g + h[:, own] @ step[shared], state)
+            for (h, g, shared), state in zip(systems, self.states, strict=True)
         ]
         return _Step(step, local)
 
     def _normal_equations(
-        self, term: LandmarkTerm, state: PictureState, seen: NDArray[np.float64]
+        self, term: LandmarkTerm, state: PictureState, number: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         points = self.shape.points(state.coefficients)
         unit = interocular_pixels(points, state.pose, state.camera)
         data = term.linearise(
-            points[:FACE_POINTS], self._basis, seen, state.pose, state.camera, unit, focal=True
+            points[:FACE_POINTS],
+            self._basis,
+            self._seen[number],
+            state.pose,
+            state.camera,
+            unit,
+            focal=True,
+            trust=self._trust(state),
         )
-        hessian, gradient = data.hessian, data.gradient
+        hessian, gradient = state.weight * data.hessian, state.weight * data.gradient
         columns = self._columns.coefficients
         hessian[columns, columns] += self._prior.curvature()
         gradient[columns] += self._prior.gradient(state.coefficients)
-        if not self._columns.focal_is_shared:
-            focal = self._columns.focal
-            hessian[focal, focal] += self._settings.focal**-2
-            gradient[focal] += self._focal_offset(state.camera) * self._settings.focal**-2
-        depth, weight = state.pose.translation[2], self._settings.distance**-2
+        depth, weight = state.pose.translation[2], self._distance_weight(number)
         hessian[-1, -1] += weight / depth**2
-        gradient[-1] += weight * self._distance_offset(state.pose) / depth
+        gradient[-1] += weight * self._distance_offset(state) / depth
         return hessian, gradient
+
+    def _trust(self, state: PictureState) -> NDArray[np.float64]:
+        """Return how much each landmark says `(468,)` of the person rather than of an expression.
+
+        Nobody's smile is the generic one: what an expression moves it also leaves uncertain, and
+        that must not be explained by the identity.
+        """
+        movement = np.tensordot(state.coefficients, self._shape_deltas, axes=1)
+        doubt = _PERSONAL * np.linalg.norm(movement, axis=1)
+        return 1.0 / (1.0 + (doubt / (self._settings.noise * self.shape.interocular)) ** 2)
 
     def _shared_prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         modes = len(self.identity)
-        diagonal = np.full(len(self._columns.shared), self._identity_weight)
+        diagonal = np.full(modes + len(self.told), self._identity_weight())
         gradient = np.zeros(len(diagonal))
-        gradient[:modes] = self._identity_weight * self.identity
-        if self._columns.focal_is_shared:
-            diagonal[modes] = self._settings.focal**-2
-            gradient[modes] = diagonal[modes] * self._focal_offset(self.states[0].camera)
+        gradient[:modes] = diagonal[:modes] * self.identity
+        diagonal[modes:] = self._settings.focal**-2
+        for state, camera in zip(self.states, self._cameras, strict=True):
+            gradient[modes + camera] = diagonal[-1] * self._focal_offset(state.camera)
         return np.diag(diagonal), gradient
+
+    def _identity_weight(self) -> float:
+        """Return the weight of the identity's prior, which grows with the number of pictures.
+
+        What the model cannot show is wrong in every picture alike, so more pictures of one person
+        are not more evidence.
+        """
+        return self._settings.identity * sum(state.weight for state in self.states)
 
     def _focal_offset(self, camera: Camera) -> float:
         guess = self._settings.focal_guess * max(camera.width, camera.height)
         return float(np.log(camera.focal / guess))
 
-    def _distance_offset(self, pose: Pose) -> float:
-        return float(np.log(-pose.translation[2] / self._settings.distance_guess))
+    def _distance_offset(self, state: PictureState) -> float:
+        return float(np.log(-state.pose.translation[2] / self._settings.distance_guess))
+
+    def _distance_weight(self, number: int) -> float:
+        told = self.told[self._cameras[number]]
+        return (self._settings.distance if told else min(_HELD, self._settings.distance)) ** -2
 
     def _free(
         self, h: NDArray[np.float64], g: NDArray[np.float64], state: PictureState
@@ -220,30 +277,33 @@ class Bundle:
 
     def _moved(self, step: _Step, scale: float) -> tuple[NDArray[np.float64], list[PictureState]]:
         modes = len(self.identity)
-        states = []
-        for state, local in zip(self.states, step.local, strict=True):
-            focal = step.shared[modes] if self._columns.focal_is_shared else local[len(SOLVED)]
-            states.append(_moved_state(state, scale * local, scale * float(focal)))
+        states = [
+            moved(state, scale * local, scale * float(step.shared[modes + camera]))
+            for state, local, camera in zip(self.states, step.local, self._cameras, strict=True)
+        ]
         return self.identity + scale * step.shared[:modes], states
 
     def _energy(
         self, term: LandmarkTerm, identity: NDArray[np.float64], states: list[PictureState]
     ) -> float:
         shape = LandmarkShape.from_model(self._model, identity)
-        total = 0.5 * self._identity_weight * float(identity @ identity)
-        focals = states[:1] if self._columns.focal_is_shared else states
-        for state in focals:
-            total += 0.5 * (self._focal_offset(state.camera) / self._settings.focal) ** 2
-        for state, before, seen in zip(states, self.states, self._seen, strict=True):
+        total = 0.5 * self._identity_weight() * float(identity @ identity)
+        focals = {camera: state.camera for camera, state in zip(self._cameras, states, strict=True)}
+        for camera in focals.values():
+            total += 0.5 * (self._focal_offset(camera) / self._settings.focal) ** 2
+        for number, (state, before) in enumerate(zip(states, self.states, strict=True)):
             if state.pose.translation[2] >= 0.0:
                 return np.inf
-            total += 0.5 * (self._distance_offset(state.pose) / self._settings.distance) ** 2
-            points = shape.points(state.coefficients)
+            total += 0.5 * self._distance_weight(number) * self._distance_offset(state) ** 2
             # In units of the step's start, or shrinking the head would look like progress.
             unit = interocular_pixels(
                 self.shape.points(before.coefficients), before.pose, before.camera
             )
-            total += term.energy(points[:FACE_POINTS], seen, state.pose, state.camera, unit)
+            points = shape.points(state.coefficients)[:FACE_POINTS]
+            energy = term.energy(
+                points, self._seen[number], state.pose, state.camera, unit, self._trust(before)
+            )
+            total += state.weight * energy
             total += self._prior.energy(state.coefficients)
         return total
 
@@ -257,27 +317,3 @@ class Bundle:
             gaze_coefficients(gaze, coefficients)
             states.append(replace(state, gaze=gaze, coefficients=coefficients))
         self.states = states
-
-
-def _columns(modes: int, shared_focal: bool) -> _Columns:
-    """Lay out identity, coefficients, focal length, pose."""
-    identity = np.arange(modes)
-    coefficients = modes + np.arange(len(SOLVED))
-    focal = modes + len(SOLVED)
-    pose = focal + 1 + np.arange(_POSE)
-    shared = [*identity, focal] if shared_focal else [*identity]
-    local = [*coefficients, *pose] if shared_focal else [*coefficients, focal, *pose]
-    return _Columns(identity, coefficients, focal, np.array(shared), np.array(local), shared_focal)
-
-
-def _moved_state(state: PictureState, local: NDArray[np.float64], focal: float) -> PictureState:
-    coefficients = state.coefficients.copy()
-    moved = coefficients[SOLVED] + local[: len(SOLVED)]
-    coefficients[SOLVED] = np.clip(moved, 0.0, 1.0)
-    pose = Pose(
-        axis_angle_matrix(local[-_POSE:-3]) @ state.pose.rotation,
-        state.pose.translation + local[-3:],
-    )
-    factor = float(np.exp(np.clip(focal, -_FOCAL_STEP, _FOCAL_STEP)))
-    camera = replace(state.camera, focal=state.camera.focal * factor)
-    return PictureState(pose, camera, coefficients, state.gaze)

@@ -38,6 +38,11 @@ class PhotoFit:
         error_interocular: Mean distance of the 468 face points from their landmarks, divided by
             the distance of the outer eye corners without yaw.
         landmarks: What was seen.
+        weight: Share in [0, 1] with which the picture counted; below one half it is an outlier
+            that says little about the person.
+        focal_told: Whether perspective told the focal length: a picture of the same camera is
+            turned by more than 15° or taken from nearer than half a metre. Otherwise the most
+            likely distance decided.
     """
 
     identity: NDArray[np.float64]
@@ -47,6 +52,8 @@ class PhotoFit:
     camera: Camera
     error_interocular: float
     landmarks: FaceLandmarks
+    weight: float = 1.0
+    focal_told: bool = True
 
 
 def fit_photo(
@@ -71,6 +78,7 @@ def fit_photos(
     *,
     settings: SolveSettings | None = None,
     same_camera: bool = True,
+    cameras: Sequence[int] | None = None,
 ) -> list[PhotoFit]:
     """Fit one identity to several pictures, each with its own pose, expression and gaze.
 
@@ -83,15 +91,18 @@ def fit_photos(
         model: Of the head.
         settings: Weights of the terms.
         same_camera: Whether pictures of equal size share one focal length.
+        cameras: Any number for each picture, equal for pictures of one camera with one focal
+            length (the frames of a clip); decides instead of `same_camera`.
 
     Raises:
         NoFaceError: `pictures` is empty.
+        ValueError: `cameras` has another length.
     """
     if not pictures:
         raise NoFaceError("there is no picture to fit", hint="give at least one with a face")
     restricted = model.landmark_model() if isinstance(model, HeadModel) else model
-    shared = same_camera and len({(face.width, face.height) for face in pictures}) == 1
-    bundle = Bundle(pictures, restricted, settings or SolveSettings(), shared_focal=shared)
+    groups = _camera_groups(pictures, same_camera, cameras)
+    bundle = Bundle(pictures, restricted, settings or SolveSettings(), groups)
     bundle.solve(_ROUNDS)
     shape = bundle.shape
     return [
@@ -103,9 +114,26 @@ def fit_photos(
             state.camera,
             landmark_error(shape.points(state.coefficients), face.pixels, state.pose, state.camera),
             face,
+            state.weight,
+            bundle.told[camera],
         )
-        for state, face in zip(bundle.states, pictures, strict=True)
+        for state, face, camera in zip(bundle.states, pictures, groups, strict=True)
     ]
+
+
+def _camera_groups(
+    pictures: Sequence[FaceLandmarks], same_camera: bool, cameras: Sequence[int] | None
+) -> list[int]:
+    """Return the number of each picture's camera, counted from 0."""
+    if cameras is None:
+        same = same_camera and len({(face.width, face.height) for face in pictures}) == 1
+        return [0] * len(pictures) if same else list(range(len(pictures)))
+    if len(cameras) != len(pictures):
+        raise ValueError(f"{len(cameras)} cameras for {len(pictures)} pictures")
+    # Pictures of another size have another focal length in pixels, whatever took them.
+    keys = [(c, face.width, face.height) for c, face in zip(cameras, pictures, strict=True)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return [numbers[key] for key in keys]
 
 
 def landmark_error(

@@ -61,6 +61,7 @@ class LandmarkTerm:
         unit: float,
         *,
         focal: bool = False,
+        trust: NDArray[np.float64] | None = None,
     ) -> NormalEquations:
         """Return the normal equations at one state.
 
@@ -72,6 +73,7 @@ class LandmarkTerm:
             camera: Of the picture.
             unit: Inter-ocular distance, pixels.
             focal: Whether the logarithm of the focal length is an unknown.
+            trust: `(468,)` factors on the weights of the points.
 
         Returns:
             Unknowns in this order: the `m` weights, the focal length's logarithm if asked for,
@@ -86,7 +88,7 @@ class LandmarkTerm:
         scale = 1.0 / (unit * self._settings.noise)
         jacobian = np.concatenate(columns, axis=2) * scale
         residual = (drawn.pixels - seen) * scale
-        return self._weighted(jacobian, residual, pose.rotation)
+        return self._weighted(jacobian, residual, pose.rotation, trust)
 
     def energy(
         self,
@@ -95,6 +97,7 @@ class LandmarkTerm:
         pose: Pose,
         camera: Camera,
         unit: float,
+        trust: NDArray[np.float64] | None = None,
     ) -> float:
         """Return the term's value (Huber's function of the points, squares of the gaps)."""
         drawn = project(pose.apply(points), camera)
@@ -104,6 +107,8 @@ class LandmarkTerm:
         robust = np.where(length < limit, 0.5 * length**2, limit * (length - 0.5 * limit))
         gaps = (residual[self._upper] - residual[self._lower]) * self._pair_roots[:, None]
         weights = self._base * facing_weights(self._rest, pose.rotation)
+        if trust is not None:
+            weights = weights * trust
         return float(weights @ robust + 0.5 * np.sum(gaps**2))
 
     def _weighted(
@@ -111,8 +116,10 @@ class LandmarkTerm:
         jacobian: NDArray[np.float64],
         residual: NDArray[np.float64],
         rotation: NDArray[np.float64],
+        trust: NDArray[np.float64] | None,
     ) -> NormalEquations:
-        roots = np.sqrt(self._weights(residual, rotation))[:, None]
+        weights = self._weights(residual, rotation)
+        roots = np.sqrt(weights if trust is None else weights * trust)[:, None]
         gap_roots = self._pair_roots[:, None]
         gaps = (jacobian[self._upper] - jacobian[self._lower]) * gap_roots[:, :, None]
         rows = np.concatenate([jacobian * roots[:, :, None], gaps]).reshape(-1, jacobian.shape[2])

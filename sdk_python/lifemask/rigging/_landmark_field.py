@@ -1,0 +1,172 @@
+"""Offsets of the landmarks, told apart from expression and pose: a linear Gaussian model.
+
+In picture `p` the residual of landmark `l`, metres parallel to the image plane, is
+`r_pl = P_p (o_l + sum_k c_pk D_kl + w_p x R_p y_l + t_p) + noise`: an offset `o` that all pictures
+share, corrections `c_p` of the solved coefficients, and a small motion `w_p, t_p` of the head.
+The offsets follow a Gaussian process over the head, the corrections have a spread that grows with
+the coefficient they correct. What a picture's expression can explain, its offset need not; what
+many pictures with different expressions share, no expression can explain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lifemask.geometry import cross_matrix
+from lifemask.heads import COEFFICIENT_INDEX, COEFFICIENT_NAMES
+from lifemask.tracking import FACE_OVAL, FACE_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lifemask.heads import Head
+    from lifemask.tracking import PhotoFit
+
+SCALES: Final = ((0.022, 0.0022), (0.09, 0.0025))
+"""Reach and standard deviation, metres, of what the identity modes leave over: features, and
+the width of the whole skull, which no landmark shows."""
+_NOISE: Final = 0.0009
+"""Metres, standard deviation of a landmark's position on a face of natural size."""
+_OUTLINE_NOISE: Final = 0.003
+"""The same for the face's outline, whose landmarks slide along it."""
+_COMMON: Final = 0.15
+"""Share of a landmark's variance that stays the same from picture to picture: the landmarker errs
+alike on the same face, so more pictures tell less than as many independent ones."""
+_PERSONAL: Final = 0.3
+"""How far a person's expressions differ from the generic ones, share of the movement."""
+_DOUBT: Final = (0.02, 0.3)
+"""Standard deviation of a solved coefficient: at rest, and what each unit of it adds."""
+_MOTION: Final = np.array([0.03, 0.03, 0.03, 0.004, 0.004, 0.03])
+"""Standard deviations of a picture's pose: radians, then metres."""
+_UNSEEN: Final = [COEFFICIENT_INDEX["tongueOut"]]
+_DOUBTED: Final = np.array(
+    [
+        i
+        for i, name in enumerate(COEFFICIENT_NAMES)
+        if i not in _UNSEEN and not name.startswith("eyeLook")
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LandmarkField:
+    """The posterior mean of a smooth offset field that landmarks were seen of.
+
+    Attributes:
+        points: `(468, 3)` m, landmarks of the neutral head.
+        gains: `(468, 3)`, what the kernel spreads.
+    """
+
+    points: NDArray[np.float64]
+    gains: NDArray[np.float64]
+
+    def at(self, places: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the offsets `(n, 3)` m at places `(n, 3)` m of the neutral head."""
+        return kernel(np.asarray(places, np.float64), self.points) @ self.gains
+
+
+def landmark_field(head: Head, fits: Sequence[PhotoFit]) -> LandmarkField:
+    """Return the offsets that the landmarks of all pictures ask for.
+
+    Args:
+        head: Of the fitted identity.
+        fits: Of that identity to one or more pictures.
+    """
+    points = head.landmarks(head.neutral)[:FACE_POINTS].astype(np.float64)
+    covariance = kernel(points, points) + 1e-12 * np.eye(FACE_POINTS)
+    root = np.linalg.cholesky(covariance)
+    hessian = np.zeros((FACE_POINTS, 3, FACE_POINTS, 3))
+    gradient = np.zeros((FACE_POINTS, 3))
+    for fit in fits:
+        h, g = _information(head, fit, len(fits))
+        hessian += h
+        gradient += g
+    # Whitened, so that the prior is the identity and the system well conditioned.
+    white = np.einsum("ka,kilj->ailj", root, hessian, optimize=True)
+    white = np.einsum("ailj,lb->aibj", white, root, optimize=True)
+    size = 3 * FACE_POINTS
+    system = white.reshape(size, size) + np.eye(size)
+    right = (root.T @ gradient).reshape(size)
+    solved = np.linalg.solve(system, right).reshape(FACE_POINTS, 3)
+    return LandmarkField(points, np.linalg.solve(root.T, solved))
+
+
+def _information(
+    head: Head, fit: PhotoFit, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what one picture says of the offsets: `(468, 3, 468, 3)` and `(468, 3)`."""
+    posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:FACE_POINTS]
+    at = np.asarray(fit.pose.apply(posed.astype(np.float64)), np.float64)
+    pixels = fit.landmarks.pixels[:FACE_POINTS] - fit.camera.project(at)
+    residual = pixels * (-at[:, 2:] / fit.camera.focal) * [1, -1]
+    # Rows of the picture's two directions, in the camera frame, at each landmark's own depth.
+    rays = np.zeros((FACE_POINTS, 2, 3))
+    rays[:, [0, 1], [0, 1]] = 1.0
+    rays[:, :, 2] = at[:, :2] / -at[:, 2:]
+    by_offset = rays @ fit.pose.rotation
+    deltas = _landmark_deltas(head)
+    movement = np.einsum("e,eld->ld", fit.coefficients, deltas)
+    weight = _weights(at, movement, count)
+    local = np.concatenate(
+        [
+            np.einsum("lij,elj->lie", by_offset, deltas[_DOUBTED]),
+            rays @ -np.stack([cross_matrix(p - fit.pose.translation) for p in at]),
+            rays,
+        ],
+        axis=2,
+    )
+    spread = np.concatenate([_DOUBT[0] + _DOUBT[1] * fit.coefficients[_DOUBTED], _MOTION])
+    h_local = np.einsum("l,lia,lib->ab", weight, local, local) + np.diag(spread**-2)
+    coupling = np.einsum("l,lij,lia->lja", weight, by_offset, local).reshape(3 * FACE_POINTS, -1)
+    g_local = np.einsum("l,lia,li->a", weight, local, residual)
+    g = np.einsum("l,lij,li->lj", weight, by_offset, residual)
+    solved = np.linalg.solve(h_local, np.c_[coupling.T, g_local])
+    eliminated = coupling @ solved
+    h = -eliminated[:, :-1].reshape(FACE_POINTS, 3, FACE_POINTS, 3)
+    rows = np.arange(FACE_POINTS)
+    h[rows, :, rows] += np.einsum("l,lij,lik->ljk", weight, by_offset, by_offset)
+    return h, g - eliminated[:, -1].reshape(FACE_POINTS, 3)
+
+
+def _weights(
+    at: NDArray[np.float64], movement: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """Return the inverse variances `(468,)` of the residuals in one of `count` pictures."""
+    noise = np.full(FACE_POINTS, _NOISE)
+    noise[list(FACE_OVAL)] = _OUTLINE_NOISE
+    variance = noise**2 * (1.0 + _COMMON * (count - 1))
+    variance = variance + (_PERSONAL**2) * np.sum(movement**2, axis=1)
+    return _facing(at) / variance
+
+
+def _landmark_deltas(head: Head) -> NDArray[np.float64]:
+    """Return the shapes at the landmarks, `(52, 468, 3)` m."""
+    topology = head.topology
+    corners = topology.faces[topology.landmark_faces[:FACE_POINTS]]
+    weights = topology.landmark_barycentric[:FACE_POINTS].astype(np.float64)
+    return np.einsum("lk,elkd->eld", weights, head.expression_deltas[:, corners])
+
+
+def _facing(at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight of each landmark by the side of the head that it lies on: the near side counts."""
+    middle = at.mean(axis=0)
+    toward = -middle / np.linalg.norm(middle)
+    depth = (at - middle) @ toward
+    return np.clip(0.6 + depth / 0.08, 0.05, 1.0)
+
+
+def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance `(n, m)` m² of offsets at places `(n, 3)` and `(m, 3)`.
+
+    Exponential times linear (Matern 3/2), one term for each of `SCALES`.
+    """
+    distance = np.linalg.norm(a[:, None] - b[None], axis=2) * np.sqrt(3.0)
+    covariance = np.zeros_like(distance)
+    for reach, sigma in SCALES:
+        covariance += sigma**2 * (1.0 + distance / reach) * np.exp(-distance / reach)
+    return covariance

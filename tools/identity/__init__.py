@@ -1,0 +1,1 @@
+"""Measurements of the identity: whose head is found, whatever the face does."""
