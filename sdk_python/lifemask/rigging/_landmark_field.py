@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 SCALES: Final = ((0.022, 0.0022), (0.09, 0.0025))
 """Reach and standard deviation, metres, of what the identity modes leave over: features, and
 the width of the whole skull, which no landmark shows."""
-_NOISE: Final = 0.0009
+_NOISE: Final = 0.0012
 """Metres, standard deviation of a landmark's position on a face of natural size."""
 _OUTLINE_NOISE: Final = 0.003
 """The same for the face's outline, whose landmarks slide along it."""
-_COMMON: Final = 0.15
+_COMMON: Final = 1.0
 """Share of a landmark's variance that stays the same from picture to picture: the landmarker errs
 alike on the same face, so more pictures tell less than as many independent ones."""
-_PERSONAL: Final = 0.3
+_PERSONAL: Final = 0.6
 """How far a person's expressions differ from the generic ones, share of the movement."""
 _DOUBT: Final = (0.02, 0.3)
 """Standard deviation of a solved coefficient: at rest, and what each unit of it adds."""

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 _SETTLED: Final = 3e-5
 """Share of the energy that a step must win for another one to follow."""
 _HALVINGS: Final = 6
-_PERSONAL: Final = 0.3
+_PERSONAL: Final = 0.6
 """How far a person's expressions differ from the generic ones, share of the movement."""
+_LIVELY: Final = 0.004
+"""Metres, movement of the face (root mean square) at which a picture counts half."""
 _TOLD: Final = np.radians(15.0)
 """Yaw from which perspective tells the focal length from the distance."""
 _NEAR: Final = 0.5
@@ -98,15 +100,14 @@ class Bundle:
     def solve(self, rounds: int) -> None:
         """Step until the energy settles, and turn the eyes along.
 
-        Then pictures that fit much worse than the others lose weight, cameras whose focal length
-        nothing tells are held near the most likely distance, and the energy settles again.
+        Then pictures that fit much worse than the others lose weight, those that show much
+        expression count less for the identity, cameras whose focal length nothing tells are held
+        near the most likely distance, and the energy settles again.
         """
         self._settle(rounds)
-        before = [state.weight for state in self.states], list(self.told)
         self._weigh()
         self.told = [self._tells(camera) for camera in range(len(self.told))]
-        if ([state.weight for state in self.states], self.told) != before:
-            self._settle(rounds)
+        self._settle(rounds)
 
     def _settle(self, rounds: int) -> None:
         for _ in range(rounds):
@@ -127,7 +128,13 @@ class Bundle:
         return PictureState(pose, camera, np.zeros(COEFFICIENT_COUNT), np.zeros(4))
 
     def _weigh(self) -> None:
-        """Give each picture its weight (Geman and McClure's function of its error)."""
+        """Give each picture its weights (Geman and McClure's function of its error)."""
+        moved = [np.sqrt(np.mean(np.sum(self._movement(s) ** 2, axis=1))) for s in self.states]
+        calm = 1.0 / (1.0 + (np.array(moved) / _LIVELY) ** 2)
+        self.states = [
+            replace(state, calm=float(share))
+            for state, share in zip(self.states, calm, strict=True)
+        ]
         if len(self.states) < 3:
             return
         errors = np.array([self._error(k) for k in range(len(self.states))])
@@ -208,14 +215,19 @@ class Bundle:
             focal=True,
             trust=self._trust(state),
         )
-        hessian, gradient = state.weight * data.hessian, state.weight * data.gradient
+        weight = state.weight * state.calm
+        hessian, gradient = weight * data.hessian, weight * data.gradient
         columns = self._columns.coefficients
         hessian[columns, columns] += self._prior.curvature()
         gradient[columns] += self._prior.gradient(state.coefficients)
-        depth, weight = state.pose.translation[2], self._distance_weight(number)
-        hessian[-1, -1] += weight / depth**2
-        gradient[-1] += weight * self._distance_offset(state) / depth
+        depth, held = state.pose.translation[2], self._distance_weight(number)
+        hessian[-1, -1] += held / depth**2
+        gradient[-1] += held * self._distance_offset(state) / depth
         return hessian, gradient
+
+    def _movement(self, state: PictureState) -> NDArray[np.float64]:
+        """Return what the expression moves the landmarks by, `(468, 3)` m."""
+        return np.tensordot(state.coefficients, self._shape_deltas, axes=1)
 
     def _trust(self, state: PictureState) -> NDArray[np.float64]:
         """Return how much each landmark says `(468,)` of the person rather than of an expression.
@@ -223,8 +235,7 @@ class Bundle:
         Nobody's smile is the generic one: what an expression moves it also leaves uncertain, and
         that must not be explained by the identity.
         """
-        movement = np.tensordot(state.coefficients, self._shape_deltas, axes=1)
-        doubt = _PERSONAL * np.linalg.norm(movement, axis=1)
+        doubt = _PERSONAL * np.linalg.norm(self._movement(state), axis=1)
         return 1.0 / (1.0 + (doubt / (self._settings.noise * self.shape.interocular)) ** 2)
 
     def _shared_prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -241,9 +252,10 @@ class Bundle:
         """Return the weight of the identity's prior, which grows with the number of pictures.
 
         What the model cannot show is wrong in every picture alike, so more pictures of one person
-        are not more evidence.
+        are not more evidence. Where no picture is calm it is held more tightly than where one is.
         """
-        return self._settings.identity * sum(state.weight for state in self.states)
+        weights = [state.weight * state.calm for state in self.states]
+        return self._settings.identity * sum(weights) / max(max(weights), 1e-6) ** 0.5
 
     def _focal_offset(self, camera: Camera) -> float:
         guess = self._settings.focal_guess * max(camera.width, camera.height)
@@ -303,7 +315,7 @@ class Bundle:
             energy = term.energy(
                 points, self._seen[number], state.pose, state.camera, unit, self._trust(before)
             )
-            total += state.weight * energy
+            total += state.weight * state.calm * energy
             total += self._prior.energy(state.coefficients)
         return total
 

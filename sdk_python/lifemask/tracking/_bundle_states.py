@@ -20,8 +20,9 @@ _FOCAL_STEP: Final = 0.25
 """Largest change of the focal length's logarithm in one step."""
 _KNEE: Final = 0.15
 """Coefficient from which sparsity costs less and less."""
-_RIDGE: Final = 0.35
-"""Share of a live solver's ridge that a bundle keeps."""
+_SPARSITY: Final = 0.5
+_RIDGE: Final = 0.1
+"""Shares of a live solver's sparsity and ridge that a bundle keeps."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class PictureState:
 
     Attributes:
         weight: Share with which the picture counts, less than 1 where it fits worse than others.
+        calm: Share with which it counts for the identity, less the more expression it shows.
     """
 
     pose: Pose
@@ -37,6 +39,7 @@ class PictureState:
     coefficients: NDArray[np.float64]
     gaze: NDArray[np.float64]
     weight: float = 1.0
+    calm: float = 1.0
 
 
 class Columns(NamedTuple):
@@ -75,7 +78,7 @@ class BundlePrior(CoefficientPrior):
 
     def __init__(self, settings: SolveSettings) -> None:
         super().__init__(replace(settings, sparsity=0.0, ridge=_RIDGE * settings.ridge))
-        self._cost = settings.sparsity * prior_factors()
+        self._cost = _SPARSITY * settings.sparsity * prior_factors()
 
     def gradient(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `(n_solved,)`."""
