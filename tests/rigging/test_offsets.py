@@ -66,7 +66,8 @@ def test_landmarks_come_nearer(head, yaw):
     fit = picture(person(head), yaw=yaw)
     before, after = residuals(head, fit), residuals(align_to_landmarks(head, [fit]), fit)
     assert before.mean() > 1
-    assert after.mean() < 0.35 * before.mean()
+    # Not all the way: of one picture a part may be an expression that was not solved.
+    assert after.mean() < 0.5 * before.mean()
     assert after.max() < before.max()
 
 
@@ -92,6 +93,31 @@ def test_expressions_are_not_taken_for_shape(head):
     fit = picture(head, coefficients=smiling)
     same = align_to_landmarks(head, [fit])
     np.testing.assert_allclose(same.neutral, head.neutral, atol=2e-6)
+
+
+def missed_smile(head) -> PhotoFit:
+    """Return the fit of a smile of which the solver found two thirds."""
+    smile = np.zeros(52)
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        smile[COEFFICIENT_INDEX[name]] = 0.6
+    return replace(picture(head, coefficients=smile), coefficients=smile * 2 / 3)
+
+
+def test_what_is_left_of_an_expression_is_not_taken_for_shape(head):
+    fit = missed_smile(head)
+    left_over = residuals(head, fit).max() * 0.7 / CAMERA.focal
+    aligned = align_to_landmarks(head, [fit])
+    moved = aligned.landmarks(aligned.neutral) - head.landmarks(head.neutral)
+    assert left_over > 0.002
+    assert np.linalg.norm(moved, axis=1).max() < 0.4 * left_over
+
+
+def test_calm_pictures_outvote_an_expression(head):
+    shown = person(head)
+    calm = align_to_landmarks(head, [picture(shown), picture(shown, yaw=0.3)])
+    mixed = align_to_landmarks(head, [picture(shown), picture(shown, yaw=0.3), missed_smile(shown)])
+    change = np.linalg.norm(mixed.neutral - calm.neutral, axis=1)
+    assert np.sqrt(np.mean(change[head.topology.masks["face"] > 0.5] ** 2)) < 0.0003
 
 
 def test_eyes_stay_spheres_about_their_joints(head):

@@ -96,6 +96,69 @@ def test_pictures_of_different_size_have_their_own_focal_length(model):
     assert first.error_interocular < 0.002 and second.error_interocular < 0.002
 
 
+def test_frames_of_a_clip_share_a_camera_and_a_photo_has_its_own(model):
+    random = np.random.default_rng(6)
+    identity = random.standard_normal(len(model.identity)) * 0.5
+    clip = Camera(WIDTH, HEIGHT, 1.5 * WIDTH)
+    turned = [
+        replace(random_truth(random, identity), camera=clip, pose=make_pose((0.0, yaw, 0.0)))
+        for yaw in (-0.5, 0.0, 0.5)
+    ]
+    photo = replace(random_truth(random, identity), camera=Camera(WIDTH, HEIGHT, 2.6 * WIDTH))
+    photo = replace(photo, pose=make_pose((0.0, 0.05, 0.0), (0.0, 0.0, -0.9)))
+    fits = fit_photos([see(t) for t in (*turned, photo)], model, cameras=[7, 7, 7, 3])
+    focals = [fit.camera.focal for fit in fits]
+    assert focals[0] == focals[1] == focals[2] != focals[3]
+    assert [fit.focal_told for fit in fits] == [True, True, True, False]
+    assert all(fit.identity is fits[0].identity for fit in fits)
+    with pytest.raises(ValueError, match="cameras"):
+        fit_photos([see(photo)], model, cameras=[1, 2])
+
+
+def test_picture_of_something_else_is_outvoted(model):
+    random = np.random.default_rng(12)
+    identity = random.standard_normal(len(model.identity)) * 0.6
+    faces = [see(random_truth(random, identity), 0.5, i) for i in range(6)]
+    points = faces[2].points.copy()
+    points[:, :2] += 25 * np.random.default_rng(0).standard_normal((478, 2))
+    broken = [*faces[:2], replace(faces[2], points=points), *faces[3:]]
+    fits = fit_photos(broken, model)
+    assert fits[2].weight < 0.5
+    assert min(fit.weight for i, fit in enumerate(fits) if i != 2) > 0.5
+    clean = fit_photos([*faces[:2], *faces[3:]], model)[0].identity
+    truth = Truth(identity, *[None] * 4)
+    assert shape_error(model, fits[0].identity, truth) < 0.0005 + shape_error(model, clean, truth)
+
+
+def test_smile_leaves_the_identity_alone(model):
+    """What a smile changes in the neutral face is small beside the smile."""
+    random = np.random.default_rng(14)
+    rest = replace(random_truth(random), coefficients=coefficients(), gaze=np.zeros(4))
+    smile = coefficients(mouthSmileLeft=0.7, mouthSmileRight=0.65, cheekSquintLeft=0.4)
+    calm, smiling = (
+        fit_photo(see(replace(rest, coefficients=c), 0.5), model).identity
+        for c in (rest.coefficients, smile)
+    )
+    person = LandmarkShape.from_model(model, rest.identity)
+    size = np.linalg.norm(person.points(smile)[:468] - person.neutral[:468], axis=1).mean()
+    truth = Truth(calm, *[None] * 4)
+    assert shape_error(model, smiling, truth) < 0.5 * size
+
+
+@pytest.mark.parametrize("yaws", [(0.0,), (0.0, 0.0, 0.0), (1.1, 1.2, 1.1), (-1.2, 1.2)])
+def test_few_or_one_sided_pictures_are_fitted_too_and_always_alike(model, yaws):
+    random = np.random.default_rng(15)
+    truths = [replace(random_truth(random), pose=make_pose((0.0, yaw, 0.0))) for yaw in yaws]
+    faces = [see(truth, 0.5, i) for i, truth in enumerate(truths)]
+    first, second = fit_photos(faces, model), fit_photos(faces, model)
+    for one, again in zip(first, second, strict=True):
+        assert np.all(np.isfinite(one.identity)) and np.all(np.isfinite(one.pose.translation))
+        assert np.sqrt(np.mean(one.identity**2)) < 2.0
+        assert 0.2 < -one.pose.translation[2] < 3.0
+        np.testing.assert_array_equal(one.identity, again.identity)
+        np.testing.assert_array_equal(one.coefficients, again.coefficients)
+
+
 def test_mirrored_picture_gives_the_mirrored_expression(model):
     truth = replace(
         random_truth(np.random.default_rng(8)),

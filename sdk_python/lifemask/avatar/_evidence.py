@@ -111,8 +111,8 @@ def chosen_pictures(sources: Sequence[Source]) -> list[Picture]:
 
 def fit_pictures(pictures: Sequence[Picture], model: HeadModel) -> list[PhotoFit]:
     """Fit one identity to all pictures: one focal length for each clip, one for each photo."""
-    alone = len({picture.source for picture in pictures}) == 1 and pictures[0].place is not None
-    return fit_photos([picture.face for picture in pictures], model, same_camera=alone)
+    cameras = [picture.source for picture in pictures]
+    return fit_photos([picture.face for picture in pictures], model, cameras=cameras)
 
 
 def texture_images(

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 POSE: Final = 6
 _FOCAL_STEP: Final = 0.25
 """Largest change of the focal length's logarithm in one step."""
-_KNEE: Final = 0.15
+_START: Final = 1.3
+"""Factor on what the first bit of a coefficient costs a live solver."""
+_KNEE: Final = 0.3
 """Coefficient from which sparsity costs less and less."""
-_SPARSITY: Final = 0.5
-_RIDGE: Final = 0.1
-"""Shares of a live solver's sparsity and ridge that a bundle keeps."""
+_RIDGE: Final = 0.6
+"""Share of a live solver's ridge that a bundle keeps."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class BundlePrior(CoefficientPrior):
 
     def __init__(self, settings: SolveSettings) -> None:
         super().__init__(replace(settings, sparsity=0.0, ridge=_RIDGE * settings.ridge))
-        self._cost = _SPARSITY * settings.sparsity * prior_factors()
+        self._cost = _START * settings.sparsity * prior_factors()
 
     def gradient(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `(n_solved,)`."""
