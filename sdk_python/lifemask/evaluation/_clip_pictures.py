@@ -114,7 +114,7 @@ class ClipPictures:
                 views.append(picture if whole else composite(picture, truth, face))
                 labels.append(f"{row.title} {dict(row.psnr_by_frame)[index]:.1f} dB")
                 differences.append(difference_picture(picture, truth, face))
-            labels += [f"difference × {DIFFERENCE_GAIN:.0f}"] + [""] * (len(views) - 1)
+            labels += [f"difference x{DIFFERENCE_GAIN:.0f}"] + [""] * (len(views) - 1)
             caption = f"{word} test frame of the driven avatar: {index}, {value:.1f} dB"
             self.sheet(
                 split.name, views + differences, labels, caption,

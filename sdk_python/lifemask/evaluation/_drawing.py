@@ -55,7 +55,7 @@ class AvatarDrawing:
     def __init__(self, avatar: Avatar, footage: Footage) -> None:
         self.head = avatar.head
         self._footage = footage
-        self._renderer = Renderer(avatar.head, avatar.textures)
+        self._renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
 
     def draw(self, state: HeadState, states: States) -> Drawn:
         """Draw one frame in the cut picture."""

@@ -53,7 +53,7 @@ def game_views(
         (`all_percent`, `lips_percent`, `lids_percent`). The embedding of landmarks on the head is
         part of that distance.
     """
-    renderer = Renderer(avatar.head, avatar.textures, supersampling=3)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
     vertices = avatar.head.vertices(coefficients)
     landmarks = avatar.head.landmarks(vertices).astype(np.float64)
     pictures, labels, undetected = [], [], 0
@@ -90,7 +90,7 @@ def identity_views(
     Returns:
         Four pictures and their embeddings, None where no face was found.
     """
-    renderer = Renderer(avatar.head, avatar.textures, supersampling=3)
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
     pictures: list[NDArray[np.uint8]] = []
     embeddings: list[NDArray[np.float64] | None] = []
     for name in IDENTITY_LIGHTS:

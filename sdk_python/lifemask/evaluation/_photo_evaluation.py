@@ -89,7 +89,7 @@ def evaluate_photo(
     assert picture is not None
     truth, inside = footage.pictures[0], footage.masks.region(0, "face")
     views = [truth, picture, difference_picture(picture, truth, inside)]
-    labels = ["photo", f"avatar {row.numbers['psnr']:.1f} dB", "difference × 3"]
+    labels = ["photo", f"avatar {row.numbers['psnr']:.1f} dB", "difference x3"]
     pictures.sheet("photo", views, labels, "the photo the avatar was built from: in sample")
     found = Evaluated({}, fit=fit)
     with clock("identity and game"):
