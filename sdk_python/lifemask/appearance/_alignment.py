@@ -122,8 +122,8 @@ def _flow(
     total = np.maximum(blur(weight, side * _SMOOTH), 1e-3)
     flow = blur(flow * weight[..., None], side * _SMOOTH) / total[..., None] * both[..., None]
     columns, rows = np.meshgrid(np.arange(side), np.arange(side))
-    places = [(columns + flow[..., 0]).astype(np.float32), (rows + flow[..., 1]).astype(np.float32)]
-    moved = cv2.remap(found[0], *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (columns + flow[..., 0]).astype(np.float32), (rows + flow[..., 1]).astype(np.float32)
+    moved = cv2.remap(found[0], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     apart = [np.abs(wanted[0].astype(np.float32) - p)[both > 0.5].mean() for p in (found[0], moved)]
     return np.asarray(flow, np.float32) if apart[1] < apart[0] else None
 

@@ -96,7 +96,7 @@ def paint_cap(
     vertex_coverage = grid.at_vertices(shape.coverage)[:, None]
     continued = _broken(texels.spread(vertex_coverage)[:, 0], noise)
     alpha = trust * coverage + (1 - trust) * continued
-    sure = known * np.clip((coverage - 0.75) / 0.2, 0, 1)
+    sure = np.asarray(known * np.clip((coverage - 0.75) / 0.2, 0, 1), np.float32)
     picture = _filled(texels, colour, known * (coverage > 0.5), sure, noise)
     largest = np.zeros(len(grid.faces), np.float32)
     np.maximum.at(largest, texels.face, alpha)
