@@ -25,6 +25,9 @@ clips. Halves of four real clips differed by 0.002 to 0.007, clips of different 
 
 _CALM: Final = 5
 _FEWEST: Final = 3
+_FACING: Final = np.deg2rad(20.0)
+"""Largest yaw and pitch of a frame that is compared: what one head leaves over changes with the
+direction, so a clip that turns would look like somebody else beside one that does not."""
 
 
 def strangest_clips(
@@ -50,7 +53,9 @@ def strangest_clips(
     left_over: dict[int, NDArray[np.float64]] = {}
     clips = sorted({one.source for one in pictures if one.place is not None})
     for source in clips:
-        own = [i for i, one in enumerate(pictures) if one.source == source]
+        own = [
+            i for i, one in enumerate(pictures) if one.source == source and _faces_camera(fits[i])
+        ]
         calm = sorted(own, key=lambda i: unrest(pictures[i].face))[:_CALM]
         if len(calm) >= _FEWEST:
             left_over[source] = np.mean([_residual(head, fits[i]) for i in calm], axis=0)
@@ -61,6 +66,12 @@ def strangest_clips(
                 apart = np.linalg.norm(left_over[first] - left_over[second], axis=1).mean()
                 found = max(found, (float(apart), first, second))
     return found
+
+
+def _faces_camera(fit: PhotoFit) -> bool:
+    forward = fit.pose.rotation[:, 2]
+    yaw, pitch = np.arctan2(forward[0], forward[2]), np.arcsin(np.clip(forward[1], -1.0, 1.0))
+    return bool(max(abs(yaw), abs(pitch)) < _FACING)
 
 
 def _residual(head: Head, fit: PhotoFit) -> NDArray[np.float64]:
