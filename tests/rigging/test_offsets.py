@@ -66,8 +66,9 @@ def test_landmarks_come_nearer(head, yaw):
     fit = picture(person(head), yaw=yaw)
     before, after = residuals(head, fit), residuals(align_to_landmarks(head, [fit]), fit)
     assert before.mean() > 1
-    # Not all the way: of one picture a part may be an expression that was not solved.
-    assert after.mean() < 0.5 * before.mean()
+    # Not all the way: of one picture a part may be an expression that was not solved, and a part
+    # is the landmarker's.
+    assert after.mean() < 0.6 * before.mean()
     assert after.max() < before.max()
 
 
@@ -82,8 +83,8 @@ def test_two_views_find_depth_that_one_does_not_show(head):
 
     frontal = picture(shown)
     sides = picture(shown, yaw=0.7), picture(shown, yaw=-0.7)
-    assert rise(frontal) < 0.0005
-    assert rise(*sides) > 0.001
+    assert rise(frontal) < 0.0001
+    assert rise(*sides) > 0.0004
 
 
 def test_expressions_are_not_taken_for_shape(head):
@@ -118,6 +119,21 @@ def test_calm_pictures_outvote_an_expression(head):
     mixed = align_to_landmarks(head, [picture(shown), picture(shown, yaw=0.3), missed_smile(shown)])
     change = np.linalg.norm(mixed.neutral - calm.neutral, axis=1)
     assert np.sqrt(np.mean(change[head.topology.masks["face"] > 0.5] ** 2)) < 0.0003
+
+
+def test_landmarks_that_slide_in_turned_pictures_hardly_move_the_head(head):
+    """Beside a picture from the front, that shows the head as it is."""
+    fits = [picture(head)]
+    for yaw in (-0.9, 0.9):
+        fit = picture(head, yaw=yaw)
+        points = fit.landmarks.points.copy()
+        # Along the outline by 4 % of the inter-ocular distance, and the nose by as much.
+        points[list(FACE_OVAL), 1] += 10.0
+        points[[1, 2, 4, 5, 195, 197], 0] += 10.0
+        fits.append(replace(fit, landmarks=FaceLandmarks(points, CAMERA.width, CAMERA.height)))
+    moved = align_to_landmarks(head, fits).neutral - head.neutral
+    face = head.topology.masks["face"] > 0.5
+    assert np.sqrt(np.mean(np.sum(moved[face] ** 2, axis=1))) < 0.0002
 
 
 def test_eyes_stay_spheres_about_their_joints(head):

@@ -130,6 +130,55 @@ def test_picture_of_something_else_is_outvoted(model):
     assert shape_error(model, fits[0].identity, truth) < 0.0005 + shape_error(model, clean, truth)
 
 
+def slide(face: FaceLandmarks, share: float, seed: int) -> FaceLandmarks:
+    """Return landmarks that err together: smoothly over the face, share of the inter-ocular."""
+    random = np.random.default_rng(seed)
+    points = face.points.copy()
+    unit = np.linalg.norm(points[263, :2] - points[33, :2])
+    at = (points[:, :2] - points[:, :2].mean(axis=0)) / unit
+    waves = np.cos(at @ random.standard_normal((2, 30)) * 2 + random.uniform(0, 2 * np.pi, 30))
+    points[:, :2] += share * unit * waves @ random.standard_normal((30, 2)) / np.sqrt(15.0)
+    return replace(face, points=points)
+
+
+def resting(random, identity, yaw: float) -> Truth:
+    truth = random_truth(random, identity)
+    pose = make_pose((0.0, yaw, 0.0))
+    return replace(truth, coefficients=coefficients(), gaze=np.zeros(4), pose=pose)
+
+
+def test_one_picture_tells_more_than_the_mean_head_though_landmarks_err(model):
+    errors = []
+    for seed in range(5):
+        random = np.random.default_rng(30 + seed)
+        truth = resting(random, random.standard_normal(len(model.identity)) * 0.8, 0.05)
+        fit = fit_photo(slide(see(truth, 0.5, seed), 0.02, seed), model)
+        errors.append(
+            [shape_error(model, i, truth) for i in (fit.identity, np.zeros_like(fit.identity))]
+        )
+    fitted, nobody = np.array(errors).T
+    assert fitted.mean() < 0.9 * nobody.mean()
+
+
+def test_landmarks_that_slide_in_turned_pictures_do_not_worsen_the_head(model):
+    gains = []
+    for seed in range(3):
+        random = np.random.default_rng(50 + seed)
+        identity = random.standard_normal(len(model.identity)) * 0.8
+        truths = [
+            resting(random, identity, yaw) for yaw in (0.0, -0.05, 0.05, -0.9, 0.9, -1.0, 1.0)
+        ]
+        shares = (0.015, 0.015, 0.015, 0.06, 0.06, 0.06, 0.06)
+        faces = [
+            slide(see(t, 0.5, i), share, 10 * seed + i)
+            for i, (t, share) in enumerate(zip(truths, shares, strict=True))
+        ]
+        front, turned = (fit_photos(some, model)[0].identity for some in (faces[:3], faces))
+        gains.append([shape_error(model, some, truths[0]) for some in (front, turned)])
+    front, turned = np.mean(gains, axis=0)
+    assert turned < 1.05 * front
+
+
 def test_smile_leaves_the_identity_alone(model):
     """What a smile changes in the neutral face is small beside the smile."""
     random = np.random.default_rng(14)

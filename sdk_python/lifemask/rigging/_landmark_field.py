@@ -17,7 +17,7 @@ import numpy as np
 
 from lifemask.geometry import cross_matrix
 from lifemask.heads import COEFFICIENT_INDEX, COEFFICIENT_NAMES
-from lifemask.tracking import FACE_OVAL, FACE_POINTS
+from lifemask.tracking import FACE_OVAL, FACE_POINTS, turned_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from lifemask.heads import Head
     from lifemask.tracking import PhotoFit
 
-SCALES: Final = ((0.022, 0.0022), (0.09, 0.0025))
+SCALES: Final = ((0.022, 0.0015), (0.09, 0.0010))
 """Reach and standard deviation, metres, of what the identity modes leave over: features, and
 the width of the whole skull, which no landmark shows."""
-_NOISE: Final = 0.0012
+_AXES: Final = np.array([1.0, 1.0, 0.5])
+"""Factors on these across, up and along the depth, where the landmarker's errors in turned
+pictures look like offsets: they go together over the face, and parallax makes them large."""
+_NOISE: Final = 0.0016
 """Metres, standard deviation of a landmark's position on a face of natural size."""
 _OUTLINE_NOISE: Final = 0.003
 """The same for the face's outline, whose landmarks slide along it."""
@@ -82,22 +85,26 @@ def landmark_field(head: Head, fits: Sequence[PhotoFit]) -> LandmarkField:
     root = np.linalg.cholesky(covariance)
     hessian = np.zeros((FACE_POINTS, 3, FACE_POINTS, 3))
     gradient = np.zeros((FACE_POINTS, 3))
-    for fit in fits:
-        h, g = _information(head, fit, len(fits))
+    turned = [turned_weights(fit.pose.rotation) for fit in fits]
+    # Beside the picture that is turned least: a person of whom there is no other is seen in those.
+    best = max(float(weights.max()) for weights in turned)
+    for fit, weights in zip(fits, turned, strict=True):
+        h, g = _information(head, fit, len(fits), weights / best)
         hessian += h
         gradient += g
     # Whitened, so that the prior is the identity and the system well conditioned.
     white = np.einsum("ka,kilj->ailj", root, hessian, optimize=True)
     white = np.einsum("ailj,lb->aibj", white, root, optimize=True)
+    white *= _AXES[:, None, None] * _AXES
     size = 3 * FACE_POINTS
     system = white.reshape(size, size) + np.eye(size)
-    right = (root.T @ gradient).reshape(size)
-    solved = np.linalg.solve(system, right).reshape(FACE_POINTS, 3)
+    right = (root.T @ gradient * _AXES).reshape(size)
+    solved = np.linalg.solve(system, right).reshape(FACE_POINTS, 3) * _AXES
     return LandmarkField(points, np.linalg.solve(root.T, solved))
 
 
 def _information(
-    head: Head, fit: PhotoFit, count: int
+    head: Head, fit: PhotoFit, count: int, turned: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what one picture says of the offsets: `(468, 3, 468, 3)` and `(468, 3)`."""
     posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:FACE_POINTS]
@@ -111,7 +118,7 @@ def _information(
     by_offset = rays @ fit.pose.rotation
     deltas = _landmark_deltas(head)
     movement = np.einsum("e,eld->ld", fit.coefficients, deltas)
-    weight = _weights(at, movement, count)
+    weight = _weights(at, movement, count) * turned
     local = np.concatenate(
         [
             np.einsum("lij,elj->lie", by_offset, deltas[_DOUBTED]),

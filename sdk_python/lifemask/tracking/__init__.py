@@ -31,7 +31,7 @@ from lifemask.tracking._regions import (
     REGIONS,
 )
 from lifemask.tracking._segmentation import guided_coefficients, segment_person
-from lifemask.tracking._settings import SolveSettings, facing_weights
+from lifemask.tracking._settings import SolveSettings, facing_weights, turned_weights
 from lifemask.tracking._shape import LandmarkShape
 
 __all__ = [
@@ -80,4 +80,5 @@ __all__ = [
     "segment_person",
     "select_face",
     "solve_clip",
+    "turned_weights",
 ]

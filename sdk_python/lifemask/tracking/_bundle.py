@@ -22,7 +22,7 @@ from lifemask.tracking._linearise import LandmarkTerm, face_basis
 from lifemask.tracking._products import product
 from lifemask.tracking._projection import guess_pose, interocular_pixels, project
 from lifemask.tracking._regions import FACE_POINTS
-from lifemask.tracking._settings import landmark_weights
+from lifemask.tracking._settings import landmark_weights, turned_weights
 from lifemask.tracking._shape import LandmarkShape
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ _NEAR: Final = 0.5
 """Metres, a distance at which it tells on a face from the front too."""
 _HELD: Final = 0.1
 """Standard deviation of the logarithm of the distance where perspective does not tell."""
+_TRUSTED: Final = 4.0
+"""How many times less, at most, one of several pictures says of the identity than one alone."""
 _OUTLIER: Final = 2.5
 """Error of a picture, in medians of all, from which it counts half or less."""
 
@@ -236,7 +238,8 @@ class Bundle:
         that must not be explained by the identity.
         """
         doubt = _PERSONAL * np.linalg.norm(self._movement(state), axis=1)
-        return 1.0 / (1.0 + (doubt / (self._settings.noise * self.shape.interocular)) ** 2)
+        calm = 1.0 / (1.0 + (doubt / (self._settings.noise * self.shape.interocular)) ** 2)
+        return calm * turned_weights(state.pose.rotation)
 
     def _shared_prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         modes = len(self.identity)
@@ -252,10 +255,17 @@ class Bundle:
         """Return the weight of the identity's prior, which grows with the number of pictures.
 
         What the model cannot show is wrong in every picture alike, so more pictures of one person
-        are not more evidence. Where no picture is calm it is held more tightly than where one is.
+        are not more evidence. Several are even trusted less each: what the landmarker gets wrong
+        in them is smooth over the face, and parallax turns it into depth. Where no picture is
+        calm the identity is held more tightly than where one is.
         """
-        weights = [state.weight * state.calm for state in self.states]
-        return self._settings.identity * sum(weights) / max(max(weights), 1e-6) ** 0.5
+        weights = [
+            state.weight * state.calm * float(np.median(turned_weights(state.pose.rotation)))
+            for state in self.states
+        ]
+        total, most = sum(weights), max(max(weights), 1e-6)
+        apart = min(max(total / most, 1.0) ** 1.5, _TRUSTED)
+        return self._settings.identity * apart * total / most**0.5
 
     def _focal_offset(self, camera: Camera) -> float:
         guess = self._settings.focal_guess * max(camera.width, camera.height)
