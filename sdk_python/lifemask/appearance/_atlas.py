@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,10 +41,26 @@ class Texels:
         runs = [np.arange(len(topology.faces))[topology.parts[p].faces] for p in parts]
         numbers = np.concatenate(runs)
         corners = topology.faces_uv[numbers]
-        raster = rasterize(topology.uv * size, np.ones(len(topology.uv)), corners, size, size)
-        index = np.flatnonzero(raster.face.ravel() >= 0)
-        face = numbers[raster.face.ravel()[index]].astype(np.int32)
-        return cls(topology, size, index, face, raster.barycentric.reshape(-1, 3)[index])
+        # Only the rectangle that the parts lie in is drawn, many of which are small.
+        places = topology.uv * size
+        low = np.maximum(np.floor(places[corners].min(axis=(0, 1))), 0).astype(np.int64)
+        high = np.minimum(np.ceil(places[corners].max(axis=(0, 1))), size).astype(np.int64)
+        width, height = (high - low).tolist()
+        raster = rasterize(places - low, np.ones(len(places)), corners, width, height)
+        inside = np.flatnonzero(raster.face.ravel() >= 0)
+        rows, columns = np.divmod(inside, width)
+        index = (rows + low[1]) * size + columns + low[0]
+        face = numbers[raster.face.ravel()[inside]].astype(np.int32)
+        return cls(topology, size, index, face, raster.barycentric.reshape(-1, 3)[inside])
+
+    def where(self, chosen: NDArray[np.bool_]) -> Texels:
+        """Return only the chosen `(n,)` of these texels."""
+        return replace(
+            self,
+            index=self.index[chosen],
+            face=self.face[chosen],
+            barycentric=self.barycentric[chosen],
+        )
 
     def spread(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Interpolate vertex values `(n_vertices,)` or `(n_vertices, k)` to the texels."""

@@ -58,6 +58,29 @@ def inner_balls(
 
 
 @numba.njit(cache=True, nogil=True)
+def patch_errors(
+    picture: NDArray[np.float32],
+    places: NDArray[np.int64],
+    there: NDArray[np.float32],
+    done: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the squared difference of patches `(n,)` to what is done of a place `(h, w, k)`.
+
+    Patches begin at the rows and columns `places` `(n, 2)` of the picture.
+    """
+    errors = np.zeros(places.shape[0])
+    for n in range(places.shape[0]):
+        top, left = places[n, 0], places[n, 1]
+        for row in range(done.shape[0]):
+            for column in range(done.shape[1]):
+                if done[row, column]:
+                    for d in range(there.shape[2]):
+                        apart = picture[top + row, left + column, d] - there[row, column, d]
+                        errors[n] += apart * apart
+    return errors
+
+
+@numba.njit(cache=True, nogil=True)
 def cheapest_path(error: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the column in each row of the cheapest connected path from first to last row."""
     length, width = error.shape

@@ -95,7 +95,7 @@ def bake_textures(
         raise ValueError(f"{len(images)} images and {len(fits)} fits")
     skin = Texels.of(head.topology, size, ("skin",))
     maps = skin_maps(head, images, fits, skin, groups or default_groups(fits), delight=delight)
-    albedo = paint_hair(maps.colour, skin, maps.seen, head, (images, fits))
+    albedo = paint_hair(maps.colour, maps.texels, maps.seen, head, (images, fits))
     lips = _mean_lips(skin, albedo)
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[skin.index] = 1.0

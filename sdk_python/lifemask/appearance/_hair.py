@@ -8,6 +8,7 @@ import numpy as np
 
 from lifemask.appearance._atlas import sample_bilinear
 from lifemask.appearance._noise import periodic_noise
+from lifemask.appearance._pyramid import grow
 from lifemask.geometry import vertex_normals
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ _OFF_SKULL: Final = 0.3
 """Share of what lies outside of the scalp that has to be hair for the hair to have volume."""
 _LEAST: Final = 20
 """Samples that a colour is read from at the least."""
+_NONE: Final = 0.01
+"""Coverage below which no strand is drawn: the broken edge has none left there."""
 _DEFAULT_HAIR: Final = np.array([0.22, 0.17, 0.13], np.float32)
 _STRANDS: Final = (1400, 10)
+_STRANDS_PER_TEXEL: Final = 0.68
+"""Cells around the head for each texel along a side of the atlas, at most."""
 _LOCKS: Final = (160, 6)
 
 
@@ -91,11 +96,19 @@ def paint_hair(
     pictures: tuple[Sequence[NDArray[np.uint8]], Sequence[PhotoFit]],
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Return the skin picture `(size, size, 3)` with hair where the person has it.
+    """Return the skin picture with hair where the person has it.
 
     Where a picture shows scalp or forehead squarely, what is not skin is hair and keeps its
     pixels; elsewhere the usual hairline of the asset decides and strands are drawn in the
     person's hair colour.
+
+    Args:
+        skin: `(size, size, 3)` sRGB in [0, 1].
+        texels: Of the skin at the size of the evidence, which may be smaller.
+        seen: The evidence.
+        head: Of the person.
+        pictures: Pictures and their fits.
+        seed: Of the strands.
     """
     usual = texels.mask("hair")
     facing = seen.facing.ravel()[texels.index]
@@ -115,14 +128,30 @@ def paint_hair(
     possible = np.clip(usual + texels.mask("face") * _forehead(texels, head), 0, 1)
     squarely = np.clip((facing - 0.25) / 0.25, 0, 1)
     coverage = possible * squarely * unlike + usual * (1 - squarely)
-    coverage = texels.image(texels.smooth(coverage, texels.size / 500.0))
-    soft = _strand_edge(texels, head, coverage, seed)
-    strands = _strands(texels, head, tone, contrast, seed)
+    coverage = texels.smooth(coverage, texels.size / 500.0)
     own = np.clip((facing - 0.4) / 0.3, 0, 1) * (unlike > 0.5)
-    own = texels.image(texels.smooth(own, texels.size / 400.0))[..., None]
+    own = texels.smooth(own, texels.size / 400.0)
+    some = coverage > _NONE
+    hairy, coverage, own = texels.where(some), coverage[some], own[some, None]
+    soft = _strand_edge(hairy, head, coverage, seed)[:, None]
     # Light fitted to skin says nothing about the crown, so hair keeps the picture's own.
-    painted = own * seen.lit + (1 - own) * texels.image(strands)
-    return np.asarray(skin * (1 - soft[..., None]) + painted * soft[..., None], np.float32)
+    lit = seen.lit.reshape(-1, 3)[hairy.index]
+    painted = own * lit + (1 - own) * _strands(hairy, head, tone, contrast, seed)
+    return _laid_over(skin, texels, hairy.image(np.concatenate([painted * soft, soft], axis=1)))
+
+
+def _laid_over(
+    skin: NDArray[np.float32], texels: Texels, hair: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the skin under hair `(size, size, 4)`, which is multiplied by its coverage."""
+    size = skin.shape[0]
+    if size != texels.size:
+        # Islands end between texels; beyond them there is no bare skin that may shine through.
+        covered = texels.image(np.ones(len(texels.index), np.float32))
+        hair = grow(hair, size, size)
+        hair /= np.maximum(grow(covered, size, size), 1e-3)[..., None]
+        np.clip(hair, 0, 1, out=hair)
+    return np.asarray(skin * (1 - hair[..., 3:]) + hair[..., :3], np.float32)
 
 
 def _no_highlight(
@@ -152,11 +181,17 @@ def _meridians(texels: Texels, head: Head) -> tuple[NDArray[np.float32], NDArray
     return azimuth.astype(np.float32), polar.astype(np.float32)
 
 
+def _strand_cells(texels: Texels) -> tuple[int, int]:
+    """Return cells around and down: no strands finer than the texels."""
+    around, down = _STRANDS
+    return min(around, round(_STRANDS_PER_TEXEL * texels.size)), down
+
+
 def _strands(
     texels: Texels, head: Head, tone: NDArray[np.float32], contrast: float, seed: int
 ) -> NDArray[np.float32]:
     azimuth, polar = _meridians(texels, head)
-    fine = periodic_noise(azimuth + 0.03 * polar, polar, _STRANDS, seed)
+    fine = periodic_noise(azimuth + 0.03 * polar, polar, _strand_cells(texels), seed)
     locks = periodic_noise(azimuth + 0.05 * polar, polar, _LOCKS, seed + 1)
     shade = (0.6 * fine + 0.5 * locks) * contrast
     return np.clip(tone * (1 + shade[:, None]), 0, 1).astype(np.float32)
@@ -165,9 +200,9 @@ def _strands(
 def _strand_edge(
     texels: Texels, head: Head, coverage: NDArray[np.float32], seed: int
 ) -> NDArray[np.float32]:
-    """Break the hairline up along the strands instead of fading it like paint."""
+    """Return the coverage `(n,)`, broken up along the strands instead of fading like paint."""
     azimuth, polar = _meridians(texels, head)
-    noise = texels.image(periodic_noise(azimuth, polar, _STRANDS, seed + 2))
+    noise = periodic_noise(azimuth, polar, _strand_cells(texels), seed + 2)
     value = np.clip(
         (coverage - 0.5) * 1.6 + 0.5 + 0.16 * noise * 4 * coverage * (1 - coverage), 0, 1
     )

@@ -127,14 +127,13 @@ def _best(
     random: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Return the candidate that is most like what lies there."""
+    from lifemask.appearance._atlas_kernels import patch_errors
+
     height, width = done.shape
     chosen = source.places[random.integers(0, len(source.places), _CANDIDATES)]
-    patches = [source.picture[y : y + height, x : x + width] for y, x in chosen]
-    if not done.any():
-        return patches[0]
-    lying = there[done]
-    errors = [float(((patch[done] - lying) ** 2).sum()) for patch in patches]
-    return patches[int(np.argmin(errors))]
+    best = int(np.argmin(patch_errors(source.picture, chosen, there, done))) if done.any() else 0
+    top, left = chosen[best]
+    return source.picture[top : top + height, left : left + width]
 
 
 def _cut(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -65,16 +65,6 @@ class SeenSkin:
     facing: NDArray[np.float32]
     likeness: NDArray[np.float32]
     tone: SkinTone
-
-    def grown(self, size: int) -> SeenSkin:
-        """Return the same evidence at another size of the atlas."""
-        if size == self.weight.shape[0]:
-            return self
-        pictures = {
-            name: grow(getattr(self, name), size, size)
-            for name in ("colour", "lit", "weight", "facing", "likeness")
-        }
-        return replace(self, **pictures)
 
 
 def fill_skin(texels: Texels, seen: SeenSkin) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -50,12 +50,14 @@ class SkinMaps:
 
     Attributes:
         colour: `(size, size, 3)` float32 sRGB, without light.
-        seen: The evidence.
+        texels: Of the skin at the size of the evidence.
+        seen: The evidence, at the smallest size that loses nothing of it.
         labels: `(size, size)` uint8, see `Provenance`.
         metrics: What was measured.
     """
 
     colour: NDArray[np.float32]
+    texels: Texels
     seen: SeenSkin
     labels: NDArray[np.uint8]
     metrics: dict[str, float | int | str | bool]
@@ -116,7 +118,7 @@ def skin_maps(
         "texture_largest_alignment_shift": round(shift, 5),
     }
     grown = _grown(colour, texels, skin)
-    return SkinMaps(grown, seen.grown(skin.size), labels, metrics)
+    return SkinMaps(grown, texels, seen, labels, metrics)
 
 
 def unlit(

@@ -26,6 +26,8 @@ TURNTABLE_YAWS = tuple(math.radians(degrees) for degrees in (-90, -60, -30, 0, 3
 PREVIEW_YAWS = tuple(math.radians(degrees) for degrees in (-60, -30, 0, 30, 60))
 STILL_SUPERSAMPLING = 3
 """Finer than video needs, because still edges are looked at."""
+_TEXELS_PER_ROW = 4
+"""Texels of a texture for each row of a preview; a head does not fill it."""
 SHEET_COLOR = (40, 42, 46)
 _LABEL_COLOR = (225, 226, 228)
 _PREVIEW_SMILE = {
@@ -84,7 +86,7 @@ def preview(
     textures: Mapping[str, NDArray[np.uint8]] | None = None,
     *,
     hair: HairCap | None = None,
-    height: int = 640,
+    height: int = 320,
     light: Light | None = STUDIO_LIGHT,
 ) -> NDArray[np.uint8]:
     """Draw what a person wants to see first: five views and a smile, in one row.
@@ -99,7 +101,7 @@ def preview(
     Returns:
         `(height, 4.5 height, 3)` uint8.
     """
-    renderer = _as_renderer(head, textures, hair)
+    renderer = _as_renderer(head, _fine_enough(textures or {}, height), hair)
     coefficients = np.zeros(COEFFICIENT_COUNT, np.float32)
     for name, value in _PREVIEW_SMILE.items():
         coefficients[COEFFICIENT_INDEX[name]] = value
@@ -166,6 +168,23 @@ def _as_renderer(
     if isinstance(head, Renderer):
         return head
     return Renderer(head, textures or {}, hair=hair, supersampling=STILL_SUPERSAMPLING)
+
+
+def _fine_enough(
+    textures: Mapping[str, NDArray[np.uint8]], height: int
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the pictures without what small views cannot show, which takes time to prepare."""
+    import cv2
+
+    smaller = {}
+    for name, texture in textures.items():
+        shape = texture.shape
+        while min(shape[:2]) > _TEXELS_PER_ROW * height:
+            shape = (shape[0] // 2, shape[1] // 2, *shape[2:])
+        size = (shape[1], shape[0])
+        shrunk = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+        smaller[name] = np.asarray(shrunk, np.uint8).reshape(shape)
+    return smaller
 
 
 def _write_labels(

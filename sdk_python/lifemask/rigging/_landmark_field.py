@@ -172,8 +172,11 @@ def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 
     Exponential times linear (Matern 3/2), one term for each of `SCALES`.
     """
-    distance = np.linalg.norm(a[:, None] - b[None], axis=2) * np.sqrt(3.0)
+    from scipy.spatial.distance import cdist
+
+    distance = cdist(a, b)
     covariance = np.zeros_like(distance)
     for reach, sigma in SCALES:
-        covariance += sigma**2 * (1.0 + distance / reach) * np.exp(-distance / reach)
+        far = distance * (np.sqrt(3.0) / reach)
+        covariance += sigma**2 * (1.0 + far) * np.exp(-far)
     return covariance

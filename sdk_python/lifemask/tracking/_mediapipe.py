@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
+import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ def import_mediapipe() -> tuple[Any, Any]:
         MissingExtraError: MediaPipe, or a system library that it needs, is missing.
     """
     try:
+        _postpone("matplotlib.pyplot")
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
         raise MissingExtraError(
@@ -35,6 +38,31 @@ def import_mediapipe() -> tuple[Any, Any]:
     except OSError as error:
         raise missing_library(error) from error
     return vision, BaseOptions
+
+
+def _postpone(name: str) -> None:
+    """Let a module be loaded when something of it is first used.
+
+    MediaPipe imports plotting for pictures of landmarks that nobody draws here, which takes more
+    time than all the rest of it.
+
+    Args:
+        name: `package.module`; nothing happens where it is loaded already or not installed.
+    """
+    if name in sys.modules:
+        return
+    package, _, last = name.rpartition(".")
+    try:
+        spec = importlib.util.find_spec(name)
+    except ImportError:
+        return
+    if spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    setattr(sys.modules[package], last, module)
 
 
 def missing_library(error: OSError) -> MissingExtraError:
