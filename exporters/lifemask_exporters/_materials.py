@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 ImageFormat = Literal["jpeg", "png"]
 
-JPEG_QUALITY = 92
+JPEG_QUALITY = 90
+NORMAL_STEP = 2
+HAIR_STEP = 4
+"""Steps of 255 to which pictures are rounded that JPEG would spoil but that may lose a little."""
 ALPHA_CUTOFF = 0.5
 _MARGIN_PIXELS = 4
 
@@ -49,14 +52,18 @@ def add_materials(
 ) -> dict[str, int]:
     """Add the materials that share the head atlas: all but the lashes.
 
-    The normal map always is PNG: the blocks of JPEG show in reflections.
+    The normal map always is PNG: the blocks of JPEG show in reflections. With JPEG for the others
+    it is rounded, which takes a quarter off it.
     """
     albedo = normal = orm = None
     if "albedo" in textures:
         opaque = textures["albedo"][..., :3]
         albedo = builder.add_texture(*_encode(opaque, image_format), "albedo")
     if "normal" in textures:
-        normal = builder.add_texture(*_encode(textures["normal"][..., :3], "png"), "normal")
+        bumps = textures["normal"][..., :3]
+        if image_format == "jpeg":
+            bumps = _rounded(bumps, NORMAL_STEP)
+        normal = builder.add_texture(*_encode(bumps, "png"), "normal")
     if "orm" in textures:
         orm = builder.add_texture(*_encode(textures["orm"][..., :3], image_format), "orm")
     return {
@@ -102,10 +109,14 @@ def add_lash_material(
     return material, uv
 
 
-def add_hair_material(builder: GlbBuilder, texture: NDArray[np.uint8] | None) -> int:
+def add_hair_material(
+    builder: GlbBuilder, texture: NDArray[np.uint8] | None, image_format: ImageFormat
+) -> int:
     """Add the material of the cap of hair: cut out, because blending would need sorted faces."""
     look, base = LOOKS["Hair"], None
     if texture is not None:
+        if image_format == "jpeg":
+            texture = _rounded(texture, HAIR_STEP)
         base = builder.add_texture(*_encode(texture, "png"), "hair")
     return builder.add_material(
         "Hair",
@@ -132,6 +143,12 @@ def crop_atlas(
     left, top = np.clip(low, 0, size - side)
     cut = picture[top : top + side[1], left : left + side[0]]
     return cut, ((uv * size - [left, top]) / side).astype(np.float32)
+
+
+def _rounded(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Round to multiples of a step; 255, which covers fully, stays."""
+    table = (np.arange(256) + step // 2) // step * step
+    return np.minimum(table, 255).astype(np.uint8)[image]
 
 
 def _factor(look: Look, texture: int | None) -> tuple[float, ...]:

@@ -62,8 +62,9 @@ def export(
         path: The file to write; it appears only when it is complete.
         sparse: Store morph targets as sparse accessors: a tenth of the size, for the web; some
             engine importers mishandle them.
-        image_format: Encoding of base colour and ORM, `"jpeg"` or `"png"`; normal map and
-            lashes always are PNG.
+        image_format: Encoding of base colour and ORM, `"jpeg"` or `"png"`; normal map, lashes
+            and hair always are PNG. With `"jpeg"`, normal map and hair are rounded to steps of 2
+            and 4 of 255; with `"png"`, all pictures are exact.
         animations: Add the clips `blink`, `smile` and `visemes`. Off by default, because
             importers play the first clip on their own and it then overwrites live weights, and
             Blender hides animated meshes under empties that take their names.
@@ -137,13 +138,13 @@ def _add_meshes(
             targets=[(t.name, _add_target(builder, t, sparse)) for t in surface.targets],
         )
     if avatar.hair is not None and len(avatar.hair.faces):
-        meshes[HAIR_MESH] = _add_hair(builder, avatar.hair, avatar.textures.get("hair"))
+        material = add_hair_material(builder, avatar.textures.get("hair"), image_format)
+        meshes[HAIR_MESH] = _add_hair(builder, avatar.hair, material)
     return meshes
 
 
-def _add_hair(builder: GlbBuilder, hair: HairCap, texture: NDArray[np.uint8] | None) -> int:
+def _add_hair(builder: GlbBuilder, hair: HairCap, material: int) -> int:
     """Add the cap of hair, bound to the head joint alone; it has no shapes."""
-    material = add_hair_material(builder, texture)
     joints = np.zeros((len(hair.vertices), 4), np.uint8)
     joints[:, 0] = JOINT_NAMES.index("Head")
     weights = np.zeros((len(hair.vertices), 4), np.float32)

@@ -36,6 +36,8 @@ _STRANDS: Final = {
 and of long hair."""
 _SWIRL: Final = 0.05
 """Turns by which strands wind around the crown on their way down."""
+_MARGIN: Final = 1 / 100
+"""Share of the texture over which colours go on beyond the hair, for filtering."""
 _FRINGE: Final = 0.55
 """How far coverage is broken up along strands."""
 
@@ -105,8 +107,20 @@ def paint_cap(
     beyond = np.ones(size * size, np.float32)
     beyond[texels.index] = 0.0
     filled = push_pull(alpha_picture[..., None], 1 - beyond.reshape(size, size))[..., 0]
+    picture = _plain_where_hidden(picture, filled)
     rgba = np.dstack([np.clip(picture, 0, 1), np.clip(filled, 0, 1)])
     return np.round(255 * rgba).astype(np.uint8), largest
+
+
+def _plain_where_hidden(
+    picture: NDArray[np.float32], alpha: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Continue the colours smoothly where no hair is: strands there would only take up space."""
+    import cv2
+
+    side = 2 * round(_MARGIN * len(alpha)) + 1
+    shown = cv2.dilate((alpha > 0.5 / 255).astype(np.uint8), np.ones((side, side), np.uint8))
+    return push_pull(picture, np.asarray(shown, np.float32))
 
 
 def _texels(grid: HairGrid, size: int) -> _Texels:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import importlib
 import logging
 import os
 import sys
 import tempfile
+import types
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,8 @@ def import_mediapipe() -> tuple[Any, Any]:
         MissingExtraError: MediaPipe, or a system library that it needs, is missing.
     """
     try:
-        _postpone("matplotlib.pyplot")
-        from mediapipe.tasks.python import BaseOptions, vision
+        with _postponed("matplotlib.pyplot"):
+            from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
         raise MissingExtraError(
             "finding faces and people needs the package mediapipe", hint="pip install mediapipe"
@@ -40,29 +41,31 @@ def import_mediapipe() -> tuple[Any, Any]:
     return vision, BaseOptions
 
 
-def _postpone(name: str) -> None:
-    """Let a module be loaded when something of it is first used.
+class _Later(types.ModuleType):
+    """Stands for a module until something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _postponed(name: str) -> Iterator[None]:
+    """Let those who import a module meanwhile load it when they first use something of it.
 
     MediaPipe imports plotting for pictures of landmarks that nobody draws here, which takes more
     time than all the rest of it.
-
-    Args:
-        name: `package.module`; nothing happens where it is loaded already or not installed.
     """
     if name in sys.modules:
+        yield
         return
-    package, _, last = name.rpartition(".")
+    stand = sys.modules[name] = _Later(name)
     try:
-        spec = importlib.util.find_spec(name)
-    except ImportError:
-        return
-    if spec is None or spec.loader is None:
-        return
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    setattr(sys.modules[package], last, module)
+        yield
+    finally:
+        if sys.modules.get(name) is stand:
+            del sys.modules[name]
 
 
 def missing_library(error: OSError) -> MissingExtraError:
