@@ -63,11 +63,12 @@ def blur(picture: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
     while sigma / (2 * factor) >= _BROAD and not (height | width) & (2 * factor - 1):
         factor *= 2
     if factor == 1:
-        return np.asarray(cv2.GaussianBlur(np.asarray(picture, np.float32), (0, 0), sigma))
+        whole = cv2.GaussianBlur(np.asarray(picture, np.float32), (0, 0), sigma)
+        return np.asarray(whole, np.float32)
     small = shrink(picture, height // factor, width // factor)
     # Variances of the box that shrinks, 1/12, and of the tent that grows, 1/6.
     narrower = float(np.sqrt((sigma / factor) ** 2 - 0.25))
-    blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), narrower))
+    blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), narrower), np.float32)
     return grow(blurred.reshape(small.shape), height, width)
 
 

@@ -179,4 +179,4 @@ def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
     for reach, sigma in SCALES:
         far = distance * (np.sqrt(3.0) / reach)
         covariance += sigma**2 * (1.0 + far) * np.exp(-far)
-    return covariance
+    return np.asarray(covariance, np.float64)
