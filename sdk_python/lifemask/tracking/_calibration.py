@@ -29,7 +29,7 @@ _USED: Final = 0.5
 _TOP: Final = 99.0
 """Percentile of a clip's values that counts as the end of a range."""
 
-_SMALL_OFFSETS: Final = {"jawOpen": 0.12, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.2}
+SMALL_OFFSETS: Final = {"jawOpen": 0.12, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.2}
 """Bounds of offsets where a person at rest cannot be far from zero."""
 
 _POPULATION: Final = {
@@ -92,8 +92,8 @@ class Calibration:
         for index, name in enumerate(COEFFICIENT_NAMES):
             if name.startswith("eyeLook") or name == "tongueOut":
                 continue
-            most = _SMALL_OFFSETS.get(name, LARGEST_OFFSET)
-            offsets[index] = min(_half_sample_mode(calm[:, index]), most)
+            most = SMALL_OFFSETS.get(name, LARGEST_OFFSET)
+            offsets[index] = min(half_sample_mode(calm[:, index]), most)
             gains[index] = _gain(name, np.percentile(values[:, index], _TOP) - offsets[index])
         return cls(gains, offsets)
 
@@ -136,7 +136,7 @@ def _gain(name: str, reach: float) -> float:
     return float(np.clip(usual / reach, *GAIN_RANGE))
 
 
-def _half_sample_mode(values: NDArray[np.float64]) -> float:
+def half_sample_mode(values: NDArray[np.float64]) -> float:
     """Return the mode: halve the narrowest half of the sample until two values are left."""
     ordered = np.sort(values)
     while len(ordered) > 2:

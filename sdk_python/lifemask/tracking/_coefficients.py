@@ -49,6 +49,7 @@ class CoefficientPrior:
         factors = prior_factors()
         self._sparsity = settings.sparsity * factors
         self._ridge = settings.ridge * factors
+        self._fade = settings.fade
         self._exclusive = settings.exclusive
 
     def gradient(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,7 +58,7 @@ class CoefficientPrior:
         A pair's product is linearised about the present values, so that each coefficient pays
         for what its opponent does: the Hessian stays positive definite.
         """
-        slope = self._sparsity + self._ridge * coefficients
+        slope = self._sparsity / (1.0 + coefficients / self._fade) + self._ridge * coefficients
         np.add.at(slope, _FIRST, self._exclusive * coefficients[_SECOND])
         np.add.at(slope, _SECOND, self._exclusive * coefficients[_FIRST])
         return slope[SOLVED]
@@ -66,11 +67,17 @@ class CoefficientPrior:
         """Return the diagonal of the Hessian, `(n_solved,)`."""
         return self._ridge[SOLVED]
 
+    def _sparse(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values whose slope is `1 / (1 + c / fade)`."""
+        if np.isinf(self._fade):
+            return coefficients
+        return self._fade * np.log1p(coefficients / self._fade)
+
     def energy(self, coefficients: NDArray[np.float64]) -> float:
         """Return the prior's value."""
         pairs = self._exclusive * np.sum(coefficients[_FIRST] * coefficients[_SECOND])
-        linear = self._sparsity[SOLVED] @ coefficients[SOLVED]
-        return float(linear + 0.5 * self._ridge[SOLVED] @ coefficients[SOLVED] ** 2 + pairs)
+        sparse = self._sparsity[SOLVED] @ self._sparse(coefficients[SOLVED])
+        return float(sparse + 0.5 * self._ridge[SOLVED] @ coefficients[SOLVED] ** 2 + pairs)
 
 
 def highest(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
 from lifemask.tracking._linearise import LandmarkTerm, face_basis
 from lifemask.tracking._projection import guess_pose, interocular_pixels
 from lifemask.tracking._regions import FACE_POINTS
-from lifemask.tracking._settings import SolveSettings, landmark_weights
+from lifemask.tracking._settings import SolveSettings, firm, landmark_weights
 from lifemask.tracking._shape import LandmarkShape
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class FrameSolver:
         self._shape = LandmarkShape.from_head(head) if isinstance(head, Head) else head
         self._camera = camera
         self._settings = settings or SolveSettings()
+        if self._shape.rest_known:
+            self._settings = firm(self._settings)
         self._prior = CoefficientPrior(self._settings)
         self._term = LandmarkTerm(self._settings, self._shape.neutral[:FACE_POINTS])
         self._basis = face_basis(self._shape.deltas[SOLVED])
@@ -122,7 +124,7 @@ class FrameSolver:
     def _refine(
         self, landmarks: FaceLandmarks, pose: Pose, last: FrameSolution | None, rounds: int
     ) -> FrameSolution:
-        seen = self._closed(landmarks)
+        seen = self.closed(landmarks)
         before = None if last is None else last.coefficients
         coefficients = np.zeros(COEFFICIENT_COUNT) if last is None else last.coefficients.copy()
         gaze = np.zeros(4) if last is None else last.gaze
@@ -165,7 +167,7 @@ class FrameSolver:
             Unknowns in this order: the coefficients of `SOLVED`, rotation (3, left axis-angle)
             and translation (3).
         """
-        return self._system(self._closed(landmarks), pose, coefficients)[0]
+        return self._system(self.closed(landmarks), pose, coefficients)[0]
 
     def finish(
         self, landmarks: FaceLandmarks, pose: Pose, coefficients: NDArray[np.float64]
@@ -186,8 +188,12 @@ class FrameSolver:
         error = landmark_error(points, landmarks.pixels, pose, self._camera)
         return FrameSolution(coefficients, gaze, pose, error)
 
-    def _closed(self, landmarks: FaceLandmarks) -> NDArray[np.float64]:
-        """Return `(468, 2)` pixels, with lids and lips together where they touch."""
+    def closed(self, landmarks: FaceLandmarks) -> NDArray[np.float64]:
+        """Return `(468, 2)` pixels, with lids and lips together where they touch.
+
+        Args:
+            landmarks: Of the face.
+        """
         pixels = close_gaps(landmarks, self._shape).pixels
         return pixels[:FACE_POINTS].astype(np.float64)
 

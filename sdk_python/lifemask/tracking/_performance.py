@@ -18,6 +18,7 @@ from lifemask.tracking._frame_solver import FrameSolver
 from lifemask.tracking._landmarker import FaceLandmarker
 from lifemask.tracking._one_euro import PerformanceSmoother, Smoothing
 from lifemask.tracking._performer import Performer, fit_performer
+from lifemask.tracking._rest import shape_at_rest
 from lifemask.tracking._settings import SolveSettings
 from lifemask.tracking._shape import LandmarkShape
 
@@ -181,11 +182,12 @@ class TrackedPerformance:
     def _known(self, faces: list[FaceLandmarks | None]) -> Performer:
         assert self._head is not None
         shape = LandmarkShape.from_head(self._head)
-        if self._camera is not None:
-            return Performer(shape, self._camera)
-        face = next(one for one in faces if one is not None)
-        focal = self._settings.focal_guess * max(face.width, face.height)
-        return Performer(shape, Camera(face.width, face.height, focal))
+        camera = self._camera
+        if camera is None:
+            face = next(one for one in faces if one is not None)
+            focal = self._settings.focal_guess * max(face.width, face.height)
+            camera = Camera(face.width, face.height, focal)
+        return Performer(shape_at_rest(faces, shape, camera, self._settings), camera)
 
     def _fitted(self, faces: list[FaceLandmarks | None]) -> Performer:
         return fit_performer(faces, settings=self._settings)

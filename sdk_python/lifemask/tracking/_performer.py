@@ -9,6 +9,7 @@ from lifemask._errors import NoFaceError
 from lifemask.heads import load_head_model
 from lifemask.tracking._fit import PhotoFit, fit_photos
 from lifemask.tracking._key_frames import choose_key_frames
+from lifemask.tracking._rest import shape_at_rest
 from lifemask.tracking._shape import LandmarkShape
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Performer:
     """Whom the camera sees.
 
     Attributes:
-        shape: Landmark points of the performer's head.
+        shape: Landmark points of the performer's head; where `shape.rest_known`, its neutral
+            points are where the detector sees the performer at rest.
         camera: With the focal length that was solved.
         identity: `(n_modes,)` float64; None where the head was given and not fitted.
         fits: Of the key frames; empty where the head was given.
@@ -47,7 +49,10 @@ def fit_performer(
     settings: SolveSettings | None = None,
     key_frames: int = 24,
 ) -> Performer:
-    """Fit identity and focal length to the frames that tell most.
+    """Fit identity and focal length to the frames that tell most, then find the person's rest.
+
+    From 30 frames on in which the face moves, the neutral points of the performer's shape are
+    where the detector sees them at rest, so that a face at rest solves to coefficients near zero.
 
     Args:
         frames: Landmarks of one person from one camera, None where the face was lost.
@@ -68,4 +73,5 @@ def fit_performer(
     model = model or load_head_model().landmark_model()
     fits = fit_photos(pictures, model, settings=settings)
     shape = LandmarkShape.from_model(model, fits[0].identity).with_meeting_lids()
+    shape = shape_at_rest(frames, shape, fits[0].camera, settings).with_meeting_lids()
     return Performer(shape, fits[0].camera, fits[0].identity, tuple(fits))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -43,6 +43,8 @@ class SolveSettings:
             alone tells it from the focal length, and on a face that is not much.
         distance_guess: Most likely distance from the camera, metres.
         sparsity: Weight of the sum of the coefficients (L1).
+        fade: Coefficient around which sparsity fades: its slope falls as `1 / (1 + c / fade)`,
+            so that what is small vanishes and what is large keeps its amplitude.
         ridge: Weight of the squared coefficients (L2).
         exclusive: Weight of the products of coefficients that oppose each other.
         temporal: Weight of the squared change of the coefficients since the previous frame.
@@ -60,9 +62,29 @@ class SolveSettings:
     distance: float = 0.3
     distance_guess: float = 0.8
     sparsity: float = 1.0
+    fade: float = np.inf
     ridge: float = 1.5
     exclusive: float = 4.0
     temporal: float = 0.0
+
+
+_FIRM_SPARSITY: Final = 12.0
+_FIRM_LIDS: Final = 3.0
+_FIRM_FADE: Final = 0.1
+
+
+def firm(settings: SolveSettings) -> SolveSettings:
+    """Return the weights for a person whose rest is known.
+
+    Nothing but expression is left for coefficients to explain, so that small ones are the
+    detector's noise. Lids are measured against the opening that is seen, which a blink must shut.
+    """
+    return replace(
+        settings,
+        sparsity=_FIRM_SPARSITY * settings.sparsity,
+        fade=_FIRM_FADE,
+        lid_pairs=_FIRM_LIDS * settings.lid_pairs,
+    )
 
 
 EXCLUSIVE_PAIRS: Final = tuple(

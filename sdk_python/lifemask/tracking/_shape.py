@@ -31,11 +31,14 @@ class LandmarkShape:
         neutral: `(478, 3)` float64 m, head frame, eyes straight ahead.
         deltas: `(52, 478, 3)` float64 m, order `COEFFICIENT_NAMES`.
         eye_centres: `(2, 3)` float64 m, left and right.
+        rest_known: Whether `neutral` is where a detector sees this person at rest, see
+            `fit_performer`. Coefficients are then held at zero more firmly.
     """
 
     neutral: NDArray[np.float64]
     deltas: NDArray[np.float64]
     eye_centres: NDArray[np.float64]
+    rest_known: bool = False
 
     @classmethod
     def from_model(cls, model: LandmarkModel, identity: ArrayLike) -> LandmarkShape:
