@@ -32,7 +32,7 @@ _FEWEST_FRAMES: Final = 30
 _MOST_FRAMES: Final = 60
 """Frames, evenly spread over the clip, that are solved to find the rest."""
 
-_REST_SHARE: Final = 0.25
+_REST_SHARE: Final = 0.15
 """Share of the frames, nearest to the modes of the coefficients, that count as rest."""
 
 _LEAST_MOTION: Final = 0.5
@@ -41,7 +41,7 @@ expression, so nothing tells its rest."""
 
 _LIPS_TOUCH: Final = 0.012
 """Gap of the lips, share of the inter-ocular distance, up to which the mouth is shut and the jaw
-at rest, however far it hangs on the fitted head."""
+at rest, however far it hangs on the fitted head. Of an open mouth the jaw's rest is not known."""
 
 _FARTHEST: Final = 0.05
 """Most by which a point at rest is moved beyond what coefficients explain, same unit."""
@@ -57,9 +57,10 @@ def shape_at_rest(
 
     A detector places brows and lips of one person always a little beside where the fitted head
     has them, and coefficients would make up for that in every frame. The frames nearest to the
-    modes of the coefficients (half-sample mode, Robertson and Cryer 1974) show the rest: what
-    they have in common, coefficients within the bounds of `Calibration` and leftover distances,
-    becomes part of the neutral points. Irises and displacements stay as they are.
+    modes of the coefficients over the less expressive half of the frames (half-sample mode,
+    Robertson and Cryer 1974) show the rest: what they have in common, coefficients within the
+    bounds of `Calibration` and leftover distances, becomes part of the neutral points. Irises and
+    displacements stay as they are.
 
     Args:
         frames: Landmarks of one person from one camera, None where the face was lost.
@@ -79,10 +80,13 @@ def shape_at_rest(
     solver = FrameSolver(shape, camera, settings=settings)
     solutions = [solver.solve(face) for face in faces]
     values = np.array([one.coefficients for one in solutions])
-    if values[:, SOLVED].std(axis=0).sum() < _LEAST_MOTION:
+    solved = values[:, SOLVED]
+    if solved.std(axis=0).sum() < _LEAST_MOTION:
         return shape
-    modes = np.array([half_sample_mode(column) for column in values[:, SOLVED].T])
-    distance = np.abs(values[:, SOLVED] - modes).sum(axis=1)
+    # Somebody who talks without a pause dwells at an open mouth as well as at a closed one.
+    least = solved[solved.sum(axis=1) <= np.median(solved.sum(axis=1))]
+    modes = np.array([half_sample_mode(column) for column in least.T])
+    distance = np.abs(solved - modes).sum(axis=1)
     calm = np.argsort(distance, kind="stable")[: round(_REST_SHARE * len(faces))]
     seen = [(solver.closed(faces[i]), solutions[i]) for i in calm]
     left = np.median([_leftover(shape, camera, *one) for one in seen], axis=0)
@@ -96,8 +100,8 @@ def _moved(
     most = np.full(COEFFICIENT_COUNT, LARGEST_OFFSET)
     for name, limit in SMALL_OFFSETS.items():
         most[COEFFICIENT_INDEX[name]] = limit
-    if lip_gap(shape.points(coefficients)) < _LIPS_TOUCH * shape.interocular:
-        most[COEFFICIENT_INDEX["jawOpen"]] = LARGEST_OFFSET
+    shut = lip_gap(shape.points(coefficients)) < _LIPS_TOUCH * shape.interocular
+    most[COEFFICIENT_INDEX["jawOpen"]] = LARGEST_OFFSET if shut else 0.0
     held = np.zeros(COEFFICIENT_COUNT)
     held[SOLVED] = np.minimum(coefficients, most)[SOLVED]
     length = np.linalg.norm(left, axis=1, keepdims=True)
