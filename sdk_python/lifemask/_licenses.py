@@ -31,7 +31,10 @@ class License:
 
 DEMO_PORTRAIT_LICENSE = "Demo portrait"
 
-EVALUATION_WEIGHTS = ("LPIPS with AlexNet, v0.1", "dlib face embedding")
+EVALUATION_WEIGHTS = (
+    "lpips_alexnet.ckpt",
+    "dlib_face_recognition_resnet_model_v1.dat",
+)
 """Only `lifemask evaluate` reads them, and nothing of them goes into an avatar."""
 
 DATA_LICENSES = (

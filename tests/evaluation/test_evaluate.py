@@ -65,12 +65,12 @@ def shifted(face: FaceLandmarks, region: str, pixels: float) -> FaceLandmarks:
 
 
 def test_noise_is_what_is_measured(truths):
-    """Landmarks off by one pixel on average cost one pixel, in units of the eye distance."""
+    """Landmarks off by one pixel cost one pixel, and what the priors keep from being fitted."""
     faces = [see(truth, 0.8, seed=i) for i, truth in enumerate(truths)]
     one = measure("clip", "video", fit_frames(faces), {})
     unit = 1.8 * WIDTH * 0.085 / 0.72
     expected = 100 * 0.8 * np.sqrt(np.pi / 2) / unit
-    assert one.error.median == pytest.approx(expected, rel=0.25)
+    assert 0.75 * expected < one.error.median < 1.75 * expected
     assert one.error.median <= one.error.percentile_90 <= one.error.largest
     assert one.passed and one.frames == 24 and one.lost == 0
     assert one.agreement == {}, "these landmarks carry no scores to compare with"
