@@ -13,6 +13,7 @@ import pytest
 import lifemask
 from landmark_samples import WIDTH, Truth, coefficients, landmark_model, make_pose, see
 from lifemask import InputError
+from lifemask.appearance import ClipLight, Lit, fit_clip_light
 from lifemask.evaluation._evaluate import _folder_names
 from lifemask.evaluation._footage import Footage
 from lifemask.evaluation._identity import similarity
@@ -20,7 +21,6 @@ from lifemask.evaluation._masks import clip_masks
 from lifemask.evaluation._methods import Copy, MeanFrame
 from lifemask.evaluation._people import rank_one
 from lifemask.evaluation._picture_metrics import psnr
-from lifemask.evaluation._relight import ClipLight, Lit, fit_clip_light
 from lifemask.evaluation._report import report_page
 from lifemask.evaluation._session import Evaluated
 from lifemask.evaluation._splits import make_split

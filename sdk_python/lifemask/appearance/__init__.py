@@ -2,6 +2,7 @@
 
 from lifemask.appearance._atlas import Texels, sample_bilinear
 from lifemask.appearance._bake import ATLAS_SIZE, BakedTextures, bake_textures
+from lifemask.appearance._clip_light import ClipLight, Lit, fit_clip_light
 from lifemask.appearance._hair_cap import HAIR_SIZE, FittedHair, HairCap, fit_hair_cap
 from lifemask.appearance._lighting import harmonics
 from lifemask.appearance._provenance import Provenance
@@ -10,11 +11,14 @@ __all__ = [
     "ATLAS_SIZE",
     "HAIR_SIZE",
     "BakedTextures",
+    "ClipLight",
     "FittedHair",
     "HairCap",
+    "Lit",
     "Provenance",
     "Texels",
     "bake_textures",
+    "fit_clip_light",
     "fit_hair_cap",
     "harmonics",
     "sample_bilinear",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from lifemask.evaluation._relight import ClipLight, Lit, fit_clip_light
+from lifemask.appearance import ClipLight, Lit, fit_clip_light
 from lifemask.geometry import rasterize, srgb_to_linear, vertex_normals
 from lifemask.rendering import Light, Renderer
 

@@ -16,9 +16,9 @@ from lifemask.tracking import FACE_POINTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lifemask.appearance import ClipLight
     from lifemask.evaluation._drawing import AvatarDrawing
     from lifemask.evaluation._footage import Footage
-    from lifemask.evaluation._relight import ClipLight
     from lifemask.evaluation._splits import Split
     from lifemask.evaluation._states import States
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.appearance import harmonics
+from lifemask.appearance._lighting import harmonics
 from lifemask.geometry import linear_to_srgb, srgb_to_linear
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class ClipLight:
         around = self.gains[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS]
         return float(np.mean(around))
 
+    def shade(self, normals: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return `(n, 3)` linear RGB that albedo is multiplied by, for camera-frame unit normals.
+
+        Bounded away from zero, so that what was lit can be divided by it again.
+
+        Args:
+            normals: `(n, 3)`.
+        """
+        return np.clip(harmonics(normals) @ self.coefficients.astype(np.float32), *_SHADES)
+
     def apply(
         self, albedo: NDArray[np.uint8], normals: NDArray[np.floating], gain: float = 1.0
     ) -> NDArray[np.uint8]:
@@ -79,8 +89,7 @@ class ClipLight:
         """
         toward = np.array([0, 0, 1], np.float32)
         flat = np.where(np.any(normals, axis=2, keepdims=True), normals, toward)
-        basis = harmonics(flat.reshape(-1, 3))
-        shade = np.clip(basis @ self.coefficients.astype(np.float32), *_SHADES) * gain
+        shade = self.shade(flat.reshape(-1, 3)) * gain
         lit = srgb_to_linear(albedo.reshape(-1, 3) / np.float32(255.0)) * shade
         picture = np.rint(255.0 * linear_to_srgb(np.clip(lit, 0.0, 1.0)))
         return picture.astype(np.uint8).reshape(albedo.shape)
@@ -120,7 +129,6 @@ def fit_clip_light(frames: Sequence[int], pixels: Sequence[Lit]) -> ClipLight:
 
 
 def _gain(one: Lit, coefficients: NDArray[np.float64]) -> float:
-    basis = harmonics(one.normals)
-    lit = one.albedo * np.clip(basis @ coefficients.astype(np.float32), *_SHADES)
+    lit = one.albedo * ClipLight(coefficients, (), ()).shade(one.normals)
     ratio = one.seen.mean(axis=1) / np.maximum(lit.mean(axis=1), 1e-4)
     return float(np.median(ratio))

@@ -1,0 +1,64 @@
+"""Textures that change with the expression: regions, training samples, back-ends."""
+
+from lifemask.dynamics._compose import (
+    add_residual,
+    compose,
+    region_patches,
+    weighted_residual,
+)
+from lifemask.dynamics._contract import (
+    GAZE,
+    INPUT_COUNT,
+    VIEW,
+    DynamicTexture,
+    InputRange,
+    decode_residual,
+    dynamic_input,
+    encode_residual,
+)
+from lifemask.dynamics._files import BACK_ENDS, read_back_end
+from lifemask.dynamics._regions import (
+    PROFILE_SIZES,
+    REGION_NAMES,
+    SKIN_REGIONS,
+    Layout,
+    Profile,
+    Region,
+    RegionTexels,
+    face_layout,
+    layout_texels,
+)
+from lifemask.dynamics._samples import TextureSamples, texture_samples
+from lifemask.dynamics._views import Sampler, SampleView, clip_light_of, packed_albedo
+
+__all__ = [
+    "BACK_ENDS",
+    "GAZE",
+    "INPUT_COUNT",
+    "PROFILE_SIZES",
+    "REGION_NAMES",
+    "SKIN_REGIONS",
+    "VIEW",
+    "DynamicTexture",
+    "InputRange",
+    "Layout",
+    "Profile",
+    "Region",
+    "RegionTexels",
+    "SampleView",
+    "Sampler",
+    "TextureSamples",
+    "add_residual",
+    "clip_light_of",
+    "compose",
+    "decode_residual",
+    "dynamic_input",
+    "encode_residual",
+    "face_layout",
+    "layout_texels",
+    "packed_albedo",
+    "read_back_end",
+    "region_patches",
+    "texture_samples",
+    "weighted_residual",
+]
