@@ -91,7 +91,6 @@ def build(
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview
     from lifemask.rigging import (
-        fit_blinks,
         regression_model_bytes,
         scale_between,
         scale_to_pupil_distance,
@@ -118,7 +117,6 @@ def build(
     fitted = build.hair(sources, person) if paths else None
     sized = person.scan is not None and person.scan.unit != "unknown"
     head = person.head if sized else scale_to_pupil_distance(person.head, pupil_distance)
-    head = fit_blinks(head)
     textures, hair = baked.textures(), None
     if fitted is not None:
         textures["hair"] = fitted.texture

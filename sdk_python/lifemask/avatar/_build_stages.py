@@ -151,7 +151,7 @@ class Build:
             return Person(pictures, fits, _unpack_head(arrays, head))
 
         place = ("identity", self._shape_key)
-        return self._stages.kept("solve the identity", place, work, pack, unpack)
+        return self._personal(self._stages.kept("solve the identity", place, work, pack, unpack))
 
     def identify_scan(
         self, scan: Path, sources: Sequence[Source]
@@ -178,7 +178,7 @@ class Build:
                 "fit the pictures to the scan",
                 lambda told: fit_to_head(pictures, fit.head, fit.identity),
             )
-        return sources, Person(pictures, fits, fit.head, fit)
+        return sources, self._personal(Person(pictures, fits, fit.head, fit))
 
     def track(self, sources: Sequence[Source], person: Person) -> list[Track]:
         """Solve expression, gaze and pose in every frame of every clip."""
@@ -232,6 +232,13 @@ class Build:
             lambda fitted: {} if fitted is None else fitted.to_arrays(),
             lambda arrays: FittedHair.from_arrays(arrays) if arrays else None,
         )
+
+    def _personal(self, person: Person) -> Person:
+        """Give a person their own shapes."""
+        from lifemask.rigging import personal_head
+
+        head = self._stages.run("make the shapes personal", lambda told: personal_head(person.head))
+        return dataclasses.replace(person, head=head)
 
     def _observe_photo(self, path: Path, landmarker: FaceLandmarker) -> Photo:
         stage = f"find the face in {path.name}"

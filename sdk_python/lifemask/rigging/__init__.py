@@ -1,11 +1,12 @@
 """Shapes and networks that drive a head, and the rules for networks that engines run."""
 
-from lifemask.rigging._blinks import fit_blinks
+from lifemask.rigging._contacts import worst_gaps_mm
 from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
 from lifemask.rigging._other_heads import load_flame, load_other_head
+from lifemask.rigging._personal import personal_head
 from lifemask.rigging._regressor import (
     REGRESSION_SCHEMA,
     REGRESSION_UNSEEN,
@@ -40,14 +41,15 @@ __all__ = [
     "align_to_landmarks",
     "check_onnx",
     "draw_mesh",
-    "fit_blinks",
     "fit_scan",
     "lint_onnx",
     "load_flame",
     "load_other_head",
     "normalize_landmarks",
+    "personal_head",
     "regression_model_bytes",
     "scale_between",
     "scale_to_pupil_distance",
     "topology_map",
+    "worst_gaps_mm",
 ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MIDDLE: Final = 3
 """Lid pairs, from the middle of the eye, that decide."""
-_RANGE: Final = (0.35, 1.5)
+_RANGE: Final = (0.35, 2.0)
 
 
 def blink_scales(neutral: NDArray[np.floating], deltas: NDArray[np.floating]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from lifemask.evaluation.synthetic._parts import (
 )
 from lifemask.evaluation.synthetic._skin import paint_skin
 from lifemask.heads import JOINT_NAMES, PART_NAMES, load_head_model
-from lifemask.rigging import fit_blinks, scale_to_pupil_distance
+from lifemask.rigging import personal_head, scale_to_pupil_distance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def synthetic_person(
         head = replace(head, neutral=head.neutral + _offsets(model, off_model, rng))
     if pupil_distance is None and shipped:
         pupil_distance = float(np.clip(rng.normal(0.063, 0.0035), 0.055, 0.072))
-    head = fit_blinks(scale_to_pupil_distance(head, pupil_distance) if pupil_distance else head)
+    head = personal_head(scale_to_pupil_distance(head, pupil_distance) if pupil_distance else head)
     look = draw_complexion(rng, darkness)
     textures = paint_textures(model.head(), look, texture_size, seed)
     return SyntheticPerson(seed, head, identity.astype(np.float32), textures, look)

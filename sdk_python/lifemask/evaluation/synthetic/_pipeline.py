@@ -13,7 +13,7 @@ from lifemask._errors import InputError
 from lifemask.avatar import build, forget
 from lifemask.geometry import Camera, open_video, write_image
 from lifemask.heads import load_head_model
-from lifemask.rigging import MEAN_PUPIL_DISTANCE, fit_blinks, scale_to_pupil_distance
+from lifemask.rigging import MEAN_PUPIL_DISTANCE, personal_head, scale_to_pupil_distance
 from lifemask.tracking import (
     FaceLandmarker,
     FaceLandmarks,
@@ -97,7 +97,7 @@ def _finished(head: Head, fits: Sequence) -> Head:
     from lifemask.rigging import align_to_landmarks
 
     head = align_to_landmarks(head, fits)
-    return fit_blinks(scale_to_pupil_distance(head, MEAN_PUPIL_DISTANCE))
+    return personal_head(scale_to_pupil_distance(head, MEAN_PUPIL_DISTANCE))
 
 
 def tracked(
