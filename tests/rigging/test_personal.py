@@ -129,7 +129,7 @@ def test_lashes_ride_on_the_lids() -> None:
 
 
 def test_tracker_and_avatar_agree_on_what_a_closed_eye_is() -> None:
-    shape = LandmarkShape.from_head(_personal(1)).with_meeting_lids()
+    shape = LandmarkShape.from_head(_personal(1))
     for side, (upper, lower) in {"Left": (386, 374), "Right": (159, 145)}.items():
         weights = np.zeros(52)
         weights[COEFFICIENT_INDEX[f"eyeBlink{side}"]] = 1.0

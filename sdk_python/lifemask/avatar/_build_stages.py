@@ -287,7 +287,7 @@ class Build:
 
         def work(told: Callable[[float], None]) -> Track:
             performer = Performer(
-                LandmarkShape.from_head(person.head).with_meeting_lids(),
+                LandmarkShape.from_head(person.head),
                 person.fits[own[0]].camera,
                 person.fits[0].identity,
                 tuple(person.fits[i] for i in own),

@@ -52,7 +52,12 @@ class LandmarkShape:
 
     @classmethod
     def from_head(cls, head: Head) -> LandmarkShape:
-        """Restrict one person's head, personal shapes included, to its landmarks."""
+        """Restrict one person's head, personal shapes included, to its landmarks.
+
+        Landmarks of lids lie a millimetre beside the edges, so that on lids that meet they are
+        still apart; detectors report them together. They are taken to meet where the lids do, at
+        blink weight one.
+        """
         corners = head.topology.faces[head.topology.landmark_faces]
         weights = head.topology.landmark_barycentric.astype(np.float64)
         eyes = [JOINT_NAMES.index("EyeLeft"), JOINT_NAMES.index("EyeRight")]
@@ -62,7 +67,7 @@ class LandmarkShape:
                 np.einsum("lk,elkd->eld", weights, head.expression_deltas[:, corners])
             ),
             head.joints[eyes].astype(np.float64),
-        )
+        ).with_meeting_lids()
 
     def with_meeting_lids(self) -> LandmarkShape:
         """Return the shape whose lids just meet at blink weight one, see `blink_scales`."""

@@ -104,7 +104,7 @@ def tracked(
     faces: Sequence[FaceLandmarks | None], head: Head, camera: Camera, rate_hz: float
 ) -> list[FrameSolution | None]:
     """Solve a clip with a built head and the focal length of its build."""
-    performer = Performer(LandmarkShape.from_head(head).with_meeting_lids(), camera)
+    performer = Performer(LandmarkShape.from_head(head), camera)
     return solve_clip(faces, performer, rate_hz=rate_hz)
 
 
