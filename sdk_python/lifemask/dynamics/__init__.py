@@ -1,5 +1,6 @@
 """Textures that change with the expression: regions, training samples, back-ends."""
 
+from lifemask.dynamics._activation import DRIVER_NAMES, activation_masks, driver_values
 from lifemask.dynamics._compose import (
     add_residual,
     compose,
@@ -17,6 +18,8 @@ from lifemask.dynamics._contract import (
     encode_residual,
 )
 from lifemask.dynamics._files import BACK_ENDS, read_back_end
+from lifemask.dynamics._key import KeyRegion, KeyTexture
+from lifemask.dynamics._key_fit import fit_key_textures
 from lifemask.dynamics._regions import (
     PROFILE_SIZES,
     REGION_NAMES,
@@ -33,6 +36,7 @@ from lifemask.dynamics._views import Sampler, SampleView, clip_light_of, packed_
 
 __all__ = [
     "BACK_ENDS",
+    "DRIVER_NAMES",
     "GAZE",
     "INPUT_COUNT",
     "PROFILE_SIZES",
@@ -41,6 +45,8 @@ __all__ = [
     "VIEW",
     "DynamicTexture",
     "InputRange",
+    "KeyRegion",
+    "KeyTexture",
     "Layout",
     "Profile",
     "Region",
@@ -48,13 +54,16 @@ __all__ = [
     "SampleView",
     "Sampler",
     "TextureSamples",
+    "activation_masks",
     "add_residual",
     "clip_light_of",
     "compose",
     "decode_residual",
+    "driver_values",
     "dynamic_input",
     "encode_residual",
     "face_layout",
+    "fit_key_textures",
     "layout_texels",
     "packed_albedo",
     "read_back_end",
