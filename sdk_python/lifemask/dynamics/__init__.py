@@ -16,6 +16,7 @@ from lifemask.dynamics._contract import (
     decode_residual,
     dynamic_input,
     encode_residual,
+    view_direction,
 )
 from lifemask.dynamics._files import BACK_ENDS, read_back_end
 from lifemask.dynamics._key import KeyRegion, KeyTexture
@@ -69,5 +70,6 @@ __all__ = [
     "read_back_end",
     "region_patches",
     "texture_samples",
+    "view_direction",
     "weighted_residual",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from lifemask.dynamics._regions import Layout
+    from lifemask.geometry import Pose
 
 INPUT_COUNT: Final = COEFFICIENT_COUNT + 7
 GAZE: Final = slice(COEFFICIENT_COUNT, COEFFICIENT_COUNT + 4)
@@ -51,6 +52,15 @@ def dynamic_input(
     length = float(np.linalg.norm(toward))
     values[VIEW] = toward / length if np.isfinite(length) and length > 0 else _FRONTAL
     return values
+
+
+def view_direction(pose: Pose) -> NDArray[np.float64]:
+    """Return the direction `(3,)` from the head joint to the camera, head frame, in metres.
+
+    Args:
+        pose: Head frame to camera frame.
+    """
+    return -pose.rotation.T @ pose.translation
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lifemask.dynamics._contract import INPUT_COUNT, dynamic_input
+from lifemask.dynamics._contract import INPUT_COUNT, dynamic_input, view_direction
 from lifemask.dynamics._regions import Layout
 from lifemask.dynamics._views import Sampler
 
@@ -125,8 +125,7 @@ def texture_samples(
         trust = np.zeros(layout.size * layout.size, np.uint8)
         packed[sampler.texels.index] = looked.residual
         trust[sampler.texels.index] = np.rint(255.0 * looked.trust).astype(np.uint8)
-        toward = -view.pose.rotation.T @ view.pose.translation
-        inputs.append(dynamic_input(view.coefficients, view.gaze, toward))
+        inputs.append(dynamic_input(view.coefficients, view.gaze, view_direction(view.pose)))
         targets.append(packed.reshape(layout.size, layout.size, 3))
         weights.append(trust.reshape(layout.size, layout.size))
         frames.append(view.frame)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lifemask.geometry import Pose, matrix_axis_angle
 from lifemask.tracking._bounded import minimise_in_box
+from lifemask.tracking._calm import calm_poses
 from lifemask.tracking._coefficients import SOLVED, highest
 from lifemask.tracking._frame_solver import (
     FrameSolution,
@@ -86,10 +87,12 @@ def solve_clip(
     """
     solver = FrameSolver(performer.shape, performer.camera, settings=settings)
     prior = _at_rate(prior or ClipPrior(), rate_hz)
+    middle = performer.shape.neutral.mean(axis=0).astype(np.float64)
     out: list[FrameSolution | None] = [None] * len(faces)
     for run in _runs(faces, solver):
         seen = [face for i in run if (face := faces[i]) is not None]
-        for index, solution in zip(run, _solve_run(seen, solver, prior), strict=True):
+        solved = _solve_run(seen, solver, prior, middle, rate_hz)
+        for index, solution in zip(run, solved, strict=True):
             out[index] = solution
     return out
 
@@ -124,7 +127,11 @@ def _runs(faces: Sequence[FaceLandmarks | None], solver: FrameSolver) -> list[li
 
 
 def _solve_run(
-    faces: list[FaceLandmarks], solver: FrameSolver, prior: ClipPrior
+    faces: list[FaceLandmarks],
+    solver: FrameSolver,
+    prior: ClipPrior,
+    middle: NDArray[np.float64],
+    rate_hz: float,
 ) -> list[FrameSolution]:
     solver.reset()
     first = [solver.solve(face) for face in faces]
@@ -142,7 +149,11 @@ def _solve_run(
         states = [
             _State(*moved(s.pose, s.coefficients, d)) for s, d in zip(states, steps, strict=True)
         ]
-    return [solver.finish(f, s.pose, s.coefficients) for f, s in zip(faces, states, strict=True)]
+    poses = calm_poses([s.pose for s in states], middle, rate_hz)
+    return [
+        solver.finish(face, pose, s.coefficients)
+        for face, pose, s in zip(faces, poses, states, strict=True)
+    ]
 
 
 def _sweep(

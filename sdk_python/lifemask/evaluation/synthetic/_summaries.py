@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 _FOREHEAD: Final = [9, 10, 67, 109, 151, 297, 338]
 
 
-def jitter(solutions: Sequence[FrameSolution | None], head: Head) -> float:
-    """Return how far the forehead moves about its mean place, mm RMS, camera frame."""
+def jitter(solutions: Sequence[FrameSolution | None], head: Head) -> dict[str, float]:
+    """Return how far the forehead moves about its mean place, mm RMS, camera frame.
+
+    `across` the line of sight, along it (`depth`), and `all` together.
+    """
     shape = LandmarkShape.from_head(head)
     places = np.array(
         [
@@ -33,7 +36,9 @@ def jitter(solutions: Sequence[FrameSolution | None], head: Head) -> float:
             if one is not None
         ]
     )
-    return float(1000 * np.sqrt(np.mean(np.sum((places - places.mean(axis=0)) ** 2, axis=2))))
+    squares = np.mean((places - places.mean(axis=0)) ** 2, axis=(0, 1))
+    parts = {"across": squares[:2].sum(), "depth": squares[2], "all": squares.sum()}
+    return {name: float(1000 * np.sqrt(one)) for name, one in parts.items()}
 
 
 def lags(solutions: Sequence[FrameSolution | None], truth: Truth) -> dict[str, float]:
