@@ -8,6 +8,7 @@ import pytest
 from lifemask.appearance import ClipLight
 from lifemask.dynamics import (
     INPUT_COUNT,
+    PRIOR_WEIGHT,
     SKIN_REGIONS,
     InputRange,
     SampleView,
@@ -108,6 +109,18 @@ def test_what_is_not_seen_has_no_weight_and_no_target(head, layout, albedo, chan
     assert unseen.any()
     assert not samples.targets[unseen].any()
     assert not samples.weights[0][layout.masks() == 0].any()
+
+
+def test_what_is_hidden_in_the_mouth_is_taken_to_be_dark(head, layout, albedo):
+    views = [view_of(head, albedo, jawOpen=x) for x in (0.0, 0.8)]
+    samples = texture_samples(head, albedo, views, layout)
+    window = layout.region("cavity").window
+    inside = layout.region("cavity").mask == 255
+    closed, opened = (
+        t[window][inside & (w[window] == PRIOR_WEIGHT)].astype(float).mean()
+        for t, w in zip(samples.targets, samples.weights, strict=True)
+    )
+    assert closed < opened < -0.1
 
 
 def test_the_light_of_the_clip_is_divided_out(head, layout, albedo, change):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lifemask.appearance import LidShadow, MouthShadow
 from lifemask.capture import PerformanceFrame
 from lifemask.geometry import Camera, Pose, axis_angle_matrix, matrix_quaternion
 from lifemask.heads import COEFFICIENT_INDEX, load_head_model
@@ -15,7 +16,6 @@ from lifemask.rendering import (
     render,
     studio_background,
 )
-from lifemask.rendering._occlusion import LidShadow, MouthShadow
 from synthetic import ISLANDS, make_head, make_textures
 
 SKIN = (205, 160, 135)

@@ -5,6 +5,7 @@ from lifemask.appearance._bake import ATLAS_SIZE, BakedTextures, bake_textures
 from lifemask.appearance._clip_light import ClipLight, Lit, fit_clip_light
 from lifemask.appearance._hair_cap import HAIR_SIZE, FittedHair, HairCap, fit_hair_cap
 from lifemask.appearance._lighting import harmonics
+from lifemask.appearance._opening_shadows import LidShadow, MouthShadow
 from lifemask.appearance._provenance import Provenance
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "ClipLight",
     "FittedHair",
     "HairCap",
+    "LidShadow",
     "Lit",
+    "MouthShadow",
     "Provenance",
     "Texels",
     "bake_textures",

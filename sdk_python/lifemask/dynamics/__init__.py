@@ -21,6 +21,8 @@ from lifemask.dynamics._contract import (
 from lifemask.dynamics._files import BACK_ENDS, read_back_end
 from lifemask.dynamics._key import KeyRegion, KeyTexture
 from lifemask.dynamics._key_fit import fit_key_textures
+from lifemask.dynamics._linear import LinearTexture
+from lifemask.dynamics._linear_fit import fit_linear, held_out, residual_errors, unseen_shapes
 from lifemask.dynamics._regions import (
     PROFILE_SIZES,
     REGION_NAMES,
@@ -33,13 +35,14 @@ from lifemask.dynamics._regions import (
     layout_texels,
 )
 from lifemask.dynamics._samples import TextureSamples, texture_samples
-from lifemask.dynamics._views import Sampler, SampleView, clip_light_of, packed_albedo
+from lifemask.dynamics._views import PRIOR_WEIGHT, Sampler, SampleView, clip_light_of, packed_albedo
 
 __all__ = [
     "BACK_ENDS",
     "DRIVER_NAMES",
     "GAZE",
     "INPUT_COUNT",
+    "PRIOR_WEIGHT",
     "PROFILE_SIZES",
     "REGION_NAMES",
     "SKIN_REGIONS",
@@ -49,6 +52,7 @@ __all__ = [
     "KeyRegion",
     "KeyTexture",
     "Layout",
+    "LinearTexture",
     "Profile",
     "Region",
     "RegionTexels",
@@ -65,11 +69,15 @@ __all__ = [
     "encode_residual",
     "face_layout",
     "fit_key_textures",
+    "fit_linear",
+    "held_out",
     "layout_texels",
     "packed_albedo",
     "read_back_end",
     "region_patches",
+    "residual_errors",
     "texture_samples",
+    "unseen_shapes",
     "view_direction",
     "weighted_residual",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from lifemask.appearance import Lit, fit_clip_light, sample_bilinear
+from lifemask.appearance import LidShadow, Lit, MouthShadow, fit_clip_light, sample_bilinear
 from lifemask.dynamics._regions import SKIN_REGIONS, layout_texels
 from lifemask.geometry import linear_to_srgb, rasterize, srgb_to_linear, vertex_normals
 from lifemask.heads import PART_NAMES
@@ -38,6 +38,8 @@ _BEHIND_LASHES: Final = 0.4
 _FAINTEST: Final = 0.02
 _GAIN: Final = (0.5, 2.0)
 _GAIN_TRUST: Final = 0.5
+PRIOR_WEIGHT: Final = 2
+"""Weight, of 255, of what is assumed of eyes, teeth and mouth where a frame does not show them."""
 _LARGEST_RASTER: Final = 1024
 """Longer side of the z-buffer, pixels."""
 _DARK: Final = 0.05
@@ -114,12 +116,15 @@ class Sampler:
         for number, name in enumerate(PART_NAMES):
             parts[head.topology.parts[name].faces] = number
         self._parts = parts
+        self._shadows = (MouthShadow(head), LidShadow(head, "left"), LidShadow(head, "right"))
         self._density = _texel_lengths(head, layout)
 
     def look(self, view: SampleView, light: ClipLight | None) -> Look:
         """Return what a frame shows.
 
-        The frame's colour is decoded, divided by exposure and light, and encoded again.
+        The frame's colour is decoded, divided by exposure and light, and encoded again. Of eyes,
+        teeth and mouth, what is hidden is taken to be in the shadow that a renderer would draw,
+        with next to no trust: no part of them is ever as bright as its albedo.
 
         Args:
             view: The frame.
@@ -135,6 +140,9 @@ class Sampler:
             encoded = np.asarray(linear_to_srgb(linear / (shade * np.float32(gain))), np.float32)
         residual = np.clip(encoded - self._albedo, -self._scale[:, None], self._scale[:, None])
         residual[seen.trust == 0] = 0.0
+        guessed = ~self._skin & (seen.trust == 0)
+        residual[guessed] = self._shadowed(view)[guessed]
+        seen.trust[guessed] = PRIOR_WEIGHT / 255.0
         return Look(residual, seen.trust, gain)
 
     def lit(self, view: SampleView) -> Lit:
@@ -146,6 +154,16 @@ class Sampler:
             np.asarray(srgb_to_linear(self._albedo[good]), np.float32),
             seen.normals[good],
         )
+
+    def _shadowed(self, view: SampleView) -> NDArray[np.float32]:
+        """Return `(n, 3)` the residual that stands for the shadow in the mouth and of the lids."""
+        vertices = self._head.vertices(np.asarray(view.coefficients), gaze=view.gaze)
+        mouth, *lids = self._shadows
+        open_sky = mouth.apply(np.ones(len(vertices), np.float32), vertices)
+        for lid in lids:
+            lid.apply(open_sky, vertices)
+        shaded = srgb_to_linear(self._albedo) * self._spread(open_sky)[:, None]
+        return np.asarray(linear_to_srgb(shaded), np.float32) - self._albedo
 
     def _gain(
         self, linear: NDArray[np.floating], shade: NDArray[np.float32], trust: NDArray[np.float32]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lifemask.appearance import LidShadow, MouthShadow
 from lifemask.geometry import Camera, Pose
 from lifemask.rendering._background import fill_background
 from lifemask.rendering._encoding import decode_table, encode_table
@@ -13,12 +14,13 @@ from lifemask.rendering._framing import after, frame_head, pose_vertices
 from lifemask.rendering._hair import HAIR_PART, add_hair_surface, shade_hair, with_hair
 from lifemask.rendering._light import STUDIO_LIGHT, Light, lamp_arrays
 from lifemask.rendering._mesh import make_mesh
-from lifemask.rendering._occlusion import LidShadow, MouthShadow, resting_sky
+from lifemask.rendering._occlusion import resting_sky
 from lifemask.rendering._refinement import Refinement
 from lifemask.rendering._scene import (
     Buffers,
     Fragments,
     Lamps,
+    Mesh,
     Surface,
     make_buffers,
     make_fragments,
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
     from lifemask.appearance import HairCap
     from lifemask.capture import PerformanceFrame
+    from lifemask.dynamics import Layout
     from lifemask.heads import Head
     from lifemask.rendering._background import Background
+    from lifemask.rendering._dynamic import DynamicAlbedo
 
 _BAND_ROWS = 32
 """Rows that are shaded at a time: few enough that what is known about them stays in the cache."""
@@ -55,6 +59,8 @@ class Renderer:
         supersampling: Samples along each side of a pixel where surfaces end.
         neck_fade: Metres over which the lower end of the neck fades into the background.
         refine: Split the faces and round them, so that outlines show no corners.
+        layout: Of the dynamic textures that are drawn; that of the head's profile with as many
+            texels when left out.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Renderer:
         supersampling: int = 2,
         neck_fade: float = 0.02,
         refine: bool = True,
+        layout: Layout | None = None,
     ) -> None:
         if not 1 <= supersampling <= 8:
             raise ValueError(f"supersampling is {supersampling}, expected 1 to 8")
@@ -83,6 +90,8 @@ class Renderer:
         self._lash_rows = slice(0)
         self._fragments: Fragments | None = None
         self._scratch = np.empty((0, 4), np.float32)
+        self._layout = layout
+        self._dynamic: DynamicAlbedo | None = None
 
     def render(
         self,
@@ -93,6 +102,7 @@ class Renderer:
         light: Light | None = STUDIO_LIGHT,
         background: Background = None,
         alpha: bool = False,
+        dynamic: NDArray[np.floating] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one picture.
 
@@ -104,12 +114,15 @@ class Renderer:
             background: An sRGB colour, or a picture `(height, width, 3)` uint8; a soft grey
                 gradient when left out.
             alpha: Leave the background out and return coverage as a fourth channel.
+            dynamic: Output of a dynamic texture `(size, size, 3)` in [0, 1], added to the albedo.
+                It holds the shadow in the mouth and under the lids, which then is not drawn.
 
         Returns:
             `(height, width, 3)` uint8 sRGB, or `(height, width, 4)` with straight alpha.
         """
         head_frame = np.asarray(self.head.neutral if vertices is None else vertices, np.float32)
-        surface = self._surface(head_frame, pose, camera, light.occlusion if light else 0.0)
+        occlusion = light.occlusion if light else 0.0
+        surface, mesh = self._surface(head_frame, pose, camera, occlusion, dynamic)
         buffers = self._draw(surface, camera)
         if alpha:
             picture = np.zeros((camera.height, camera.width, 4), np.uint8)
@@ -118,7 +131,7 @@ class Renderer:
         lamps = None if light is None else lamp_arrays(light)
         for first in range(0, camera.height, _BAND_ROWS):
             rows = first, min(first + _BAND_ROWS, camera.height)
-            self._shade_band(surface, buffers, rows, lamps, picture)
+            self._shade_band(mesh, surface, buffers, rows, lamps, picture)
         return picture
 
     def render_frame(
@@ -130,6 +143,7 @@ class Renderer:
         light: Light | None = STUDIO_LIGHT,
         background: Background = None,
         alpha: bool = False,
+        dynamic: NDArray[np.floating] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one frame of a performance; the base of the neck stays, the head turns.
 
@@ -140,6 +154,7 @@ class Renderer:
             light: See `render`.
             background: See `render`.
             alpha: See `render`.
+            dynamic: See `render`.
         """
         vertices, motion = pose_vertices(self.head, frame)
         return self.render(
@@ -149,11 +164,17 @@ class Renderer:
             light=light,
             background=background,
             alpha=alpha,
+            dynamic=dynamic,
         )
 
     def _surface(
-        self, vertices: NDArray[np.float32], pose: Pose, camera: Camera, occlusion: float
-    ) -> Surface:
+        self,
+        vertices: NDArray[np.float32],
+        pose: Pose,
+        camera: Camera,
+        occlusion: float,
+        dynamic: NDArray[np.floating] | None,
+    ) -> tuple[Surface, Mesh]:
         from lifemask.rendering._surface_kernels import texel_footprints
 
         if vertices.shape != self.head.neutral.shape:
@@ -164,12 +185,14 @@ class Renderer:
         footprints = np.empty(len(topology.faces), np.float32)
         # Broken vertices are dropped face by face when they are drawn.
         with np.errstate(all="ignore"):
-            open_sky = self._mouth.apply(1.0 - occlusion * (1.0 - self._open_sky), vertices)
-            for lid in self._lids:
-                lid.apply(open_sky, vertices)
+            open_sky = self._sky(occlusion, vertices, shadows=dynamic is None)
             exact = np.asarray(pose.apply(np.asarray(vertices, np.float64)), np.float64)
             points = _project(exact, camera)
             texel_footprints(points, topology.faces, topology.faces_uv, topology.uv, footprints)
+            mesh = self._mesh
+            if dynamic is not None:
+                albedo, footprints = self._composer(dynamic).compose(dynamic, footprints)
+                mesh = mesh._replace(albedo=albedo)
             if refinement is not None:
                 exact = refinement.positions(exact, _normals(exact, topology.faces))
                 points = _project(exact, camera)
@@ -177,7 +200,34 @@ class Renderer:
             positions = exact.astype(np.float32)
         normals = _normals(positions, self._mesh.faces[: self._mesh.lashes[1]])
         surface = Surface(points, positions, normals, open_sky, footprints)
-        return surface if self.hair is None else add_hair_surface(surface, self.hair, pose, camera)
+        if self.hair is not None:
+            surface = add_hair_surface(surface, self.hair, pose, camera)
+        return surface, mesh
+
+    def _sky(
+        self, occlusion: float, vertices: NDArray[np.float32], *, shadows: bool
+    ) -> NDArray[np.float32]:
+        """Return how much of the sky each vertex sees, with or without what moves over it."""
+        resting = 1.0 - occlusion * (1.0 - self._open_sky)
+        if not shadows:
+            return self._mouth.lift(resting)
+        open_sky = self._mouth.apply(resting, vertices)
+        for lid in self._lids:
+            lid.apply(open_sky, vertices)
+        return open_sky
+
+    def _composer(self, output: NDArray[np.floating]) -> DynamicAlbedo:
+        from lifemask.rendering._dynamic import DynamicAlbedo, layout_of
+
+        shape = np.shape(output)
+        if self._dynamic is None or shape[:2] != (self._dynamic.layout.size,) * 2:
+            layout = self._layout or layout_of(output, self.head.topology)
+            if shape != (layout.size, layout.size, 3):
+                raise ValueError(
+                    f"the dynamic texture has shape {shape}, expected {(layout.size,) * 2 + (3,)}"
+                )
+            self._dynamic = DynamicAlbedo(self._mesh.albedo, self.head.topology, layout)
+        return self._dynamic
 
     def _draw(self, surface: Surface, camera: Camera) -> Buffers:
         from lifemask.geometry.raster_kernels import snap_points
@@ -207,6 +257,7 @@ class Renderer:
 
     def _shade_band(
         self,
+        mesh: Mesh,
         surface: Surface,
         buffers: Buffers,
         rows: tuple[int, int],
@@ -217,7 +268,7 @@ class Renderer:
         from lifemask.rendering._light_kernels import light
         from lifemask.rendering._texture_kernels import sample
 
-        mesh, fragments = self._mesh, self._band(picture.shape[1])
+        fragments = self._band(picture.shape[1])
         count = kernels.gather(buffers, mesh.parts, *rows, self._samples, fragments)
         kernels.locate(mesh, surface, fragments, count)
         places = fragments.uv, fragments.footprint, count

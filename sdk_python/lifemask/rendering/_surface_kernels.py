@@ -74,20 +74,6 @@ def round_edges(
 
 
 @numba.njit(cache=True, nogil=True)
-def nearest_square(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the squared distance of each point to the nearest of the others."""
-    result = np.empty(points.shape[0], np.float32)
-    for p in range(points.shape[0]):
-        nearest = np.float32(np.inf)
-        for q in range(others.shape[0]):
-            x, y = points[p, 0] - others[q, 0], points[p, 1] - others[q, 1]
-            z = points[p, 2] - others[q, 2]
-            nearest = min(nearest, x * x + y * y + z * z)
-        result[p] = nearest
-    return result
-
-
-@numba.njit(cache=True, nogil=True)
 def texel_footprints(
     points: NDArray[np.float64],
     faces: NDArray[np.int32],
