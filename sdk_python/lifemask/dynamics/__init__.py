@@ -23,6 +23,7 @@ from lifemask.dynamics._key import KeyRegion, KeyTexture
 from lifemask.dynamics._key_fit import fit_key_textures
 from lifemask.dynamics._linear import LinearTexture
 from lifemask.dynamics._linear_fit import fit_linear, held_out, residual_errors, unseen_shapes
+from lifemask.dynamics._ratio import generic_key_textures
 from lifemask.dynamics._regions import (
     PROFILE_SIZES,
     REGION_NAMES,
@@ -70,6 +71,7 @@ __all__ = [
     "face_layout",
     "fit_key_textures",
     "fit_linear",
+    "generic_key_textures",
     "held_out",
     "layout_texels",
     "packed_albedo",
