@@ -23,6 +23,7 @@ from lifemask.dynamics._key import KeyRegion, KeyTexture
 from lifemask.dynamics._key_fit import fit_key_textures
 from lifemask.dynamics._linear import LinearTexture
 from lifemask.dynamics._linear_fit import fit_linear, held_out, residual_errors, unseen_shapes
+from lifemask.dynamics._network_texture import NetworkTexture
 from lifemask.dynamics._ratio import generic_key_textures
 from lifemask.dynamics._regions import (
     PROFILE_SIZES,
@@ -36,6 +37,7 @@ from lifemask.dynamics._regions import (
     layout_texels,
 )
 from lifemask.dynamics._samples import TextureSamples, texture_samples
+from lifemask.dynamics._train import TrainedNetwork, train_network
 from lifemask.dynamics._views import PRIOR_WEIGHT, Sampler, SampleView, clip_light_of, packed_albedo
 
 __all__ = [
@@ -54,12 +56,14 @@ __all__ = [
     "KeyTexture",
     "Layout",
     "LinearTexture",
+    "NetworkTexture",
     "Profile",
     "Region",
     "RegionTexels",
     "SampleView",
     "Sampler",
     "TextureSamples",
+    "TrainedNetwork",
     "activation_masks",
     "add_residual",
     "clip_light_of",
@@ -79,6 +83,7 @@ __all__ = [
     "region_patches",
     "residual_errors",
     "texture_samples",
+    "train_network",
     "unseen_shapes",
     "view_direction",
     "weighted_residual",

@@ -1,0 +1,296 @@
+"""Training of the texture network (paper 001, section 3.4) in texture space, on a processor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from lifemask._progress import ProgressCallback, no_progress
+from lifemask.dynamics._export import network_bytes
+from lifemask.dynamics._network import (
+    NetworkSpec,
+    build_module,
+    import_torch,
+    network_spec,
+    region_cells,
+    split_maps,
+)
+from lifemask.dynamics._train_data import (
+    TrainingSet,
+    input_scaling,
+    shuffled,
+    training_set,
+    unshuffled,
+)
+from lifemask.dynamics._train_loss import texture_loss
+from lifemask.dynamics._train_preview import write_preview
+from lifemask.dynamics._train_start import linear_start
+from lifemask.dynamics._train_state import load_state, save_state, training_key
+from lifemask.dynamics._views import packed_albedo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import torch
+    from numpy.typing import NDArray
+
+    from lifemask.dynamics._regions import Layout
+    from lifemask.dynamics._samples import TextureSamples
+
+DEFAULT_STEPS: Final = 2000
+_BATCH: Final = 4
+_RATE: Final = 4e-4
+_LAST_RATE: Final = 4e-5
+_LINEAR_RATE: Final = 0.25
+"""Of the rate, for the linear part: it starts where it is best already."""
+_DECAY: Final = 1e-3
+_AVERAGE: Final = 0.999
+_MIXED: Final = 0.3
+"""Share of samples that are mixed with a neighbour."""
+_CHECK: Final = 100
+"""Steps between a look at the held-out samples, a checkpoint and a preview."""
+_PATIENCE: Final = 6
+_SHOWN: Final = 3
+_STAGE: Final = "train the texture network"
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A texture network and how well it does.
+
+    Attributes:
+        onnx: The file, see `network_bytes`.
+        metrics: `steps` done, `best_step` kept, and root mean square errors of the output over
+            the held-out tail of the samples, weighted as in training: `static` (no dynamic
+            texture), `linear` (the start) and `network`.
+    """
+
+    onnx: bytes
+    metrics: Mapping[str, float]
+
+
+def train_network(
+    samples: TextureSamples,
+    *,
+    seed: int = 0,
+    steps: int = DEFAULT_STEPS,
+    checkpoint: Path | None = None,
+    progress: ProgressCallback = no_progress,
+    preview: Path | None = None,
+    albedo: NDArray[np.uint8] | None = None,
+) -> TrainedNetwork:
+    """Learn a person's dynamic texture from a clip.
+
+    The same samples, seed and steps give the same bytes on the same machine, also when training
+    was interrupted and went on from its checkpoint.
+
+    Args:
+        samples: In the order of time. The last tenth is held out and decides when to stop.
+        seed: Of first weights, sampling and noise.
+        steps: At most; training stops earlier when the held-out samples gain no more.
+        checkpoint: File to keep the state in; training goes on from it if it fits, and starts
+            afresh if not. It is left behind at the end.
+        progress: Told after every step.
+        preview: Folder for pictures of what the network does with held-out samples (what was
+            seen, static texture, network; packed as the residuals are), every hundred steps.
+        albedo: `(h, w, 3 or 4)` sRGB, the head's, for those pictures.
+
+    Raises:
+        MissingExtraError: torch or onnx is not installed.
+        InputError: Too few samples, or nothing was seen.
+        ExportError: A checkpoint or picture cannot be written.
+        ValueError: `steps` is not positive, or no network has the size of the layout.
+    """
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, expected 1 or more")
+    import_torch()
+    spec = network_spec(samples.layout)
+    cells, inputs = region_cells(samples.layout, spec.cells), input_scaling(samples.inputs)
+    key = training_key(samples, spec, seed, steps)
+    run = _Run(spec, cells, training_set(samples, inputs), seed, steps)
+    shape = (samples.layout.size, samples.layout.size, 3)
+    grey = np.full(shape, 0.5, np.float32)
+    static = grey if albedo is None else packed_albedo(albedo, samples.layout)
+    if checkpoint is None or not run.restore(load_state(checkpoint, key)):
+        run.start()
+    while run.step < steps and not run.stalled:
+        run.advance()
+        progress(_STAGE, run.step / steps)
+        if run.step % _CHECK == 0 or run.step == steps:
+            run.check()
+            if checkpoint is not None:
+                save_state(checkpoint, key, run.state())
+            if preview is not None:
+                write_preview(preview, run.step, static, run.shown(samples.layout))
+    progress(_STAGE, 1.0)
+    return TrainedNetwork(network_bytes(spec, run.best_weights(), cells, inputs), run.metrics())
+
+
+@dataclass
+class _Run:
+    """One training, from its first step to its last."""
+
+    spec: NetworkSpec
+    cells: NDArray[np.int64]
+    data: TrainingSet
+    seed: int
+    steps: int
+    step: int = 0
+    best_step: int = 0
+    best_error: float = np.inf
+    errors: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._torch = torch = import_torch()
+        self._network = build_module(self.spec, self.cells, self.seed)
+        linear = [p for n, p in self._network.named_parameters() if _is_linear(n)]
+        rest = [p for n, p in self._network.named_parameters() if not _is_linear(n)]
+        groups = [{"params": linear, "weight_decay": 0.0}, {"params": rest}]
+        self._optimizer = torch.optim.AdamW(groups, lr=_RATE, weight_decay=_DECAY, fused=True)
+        self._importance = unshuffled(self.data.importance[None, ..., None]) / np.float32(255)
+        self._average: dict[str, torch.Tensor] = {}
+        self._best: dict[str, torch.Tensor] = {}
+
+    def start(self) -> None:
+        """Fit the linear part and note what it and the static texture score."""
+        self.errors["static"] = self._error(self._network)
+        weight, bias, basis = linear_start(self.data, self.cells, self.spec)
+        parts = split_maps(basis, self.cells, self.spec)
+        torch, network = self._torch, self._network
+        start = {"weights.weight": weight, "weights.bias": bias}
+        start |= {f"basis.{number}": part for number, part in enumerate(parts)}
+        with torch.no_grad():
+            for name, value in start.items():
+                network.get_parameter(name).copy_(torch.from_numpy(value))
+        self._average = {n: t.detach().clone() for n, t in network.state_dict().items()}
+        self.check()
+        self.errors["linear"] = self.best_error
+
+    def advance(self) -> None:
+        """Do one step."""
+        torch, network = self._torch, self._network
+        cosine = 0.5 + 0.5 * math.cos(math.pi * self.step / self.steps)
+        rate = _LAST_RATE + (_RATE - _LAST_RATE) * cosine
+        for group, factor in zip(self._optimizer.param_groups, (_LINEAR_RATE, 1.0), strict=True):
+            group["lr"] = rate * factor
+        inputs, targets, weights = self._batch()
+        self._optimizer.zero_grad(set_to_none=True)
+        texture_loss(network(inputs), targets, weights).backward()
+        self._optimizer.step()
+        self.step += 1
+        keep = min(_AVERAGE, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            own = network.state_dict()
+            torch._foreach_lerp_(list(self._average.values()), list(own.values()), 1.0 - keep)
+
+    def check(self) -> None:
+        """Look at the held-out samples and keep the network if it is the best so far."""
+        error = self._error(self._averaged())
+        if error < self.best_error:
+            self.best_error, self.best_step = error, self.step
+            self._best = {name: tensor.clone() for name, tensor in self._average.items()}
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the held-out samples have gained nothing for long."""
+        return self.step - self.best_step >= _PATIENCE * _CHECK
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restore` needs."""
+        return {
+            "step": self.step,
+            "best_step": self.best_step,
+            "best_error": self.best_error,
+            "errors": self.errors,
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average,
+            "best": self._best,
+        }
+
+    def restore(self, state: dict[str, Any] | None) -> bool:
+        """Go on from a state; return whether there was one."""
+        if state is None:
+            return False
+        self.step, self.best_step = state["step"], state["best_step"]
+        self.best_error, self.errors = state["best_error"], state["errors"]
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average, self._best = state["average"], state["best"]
+        return True
+
+    def best_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return the parameters of the best network."""
+        return {name: tensor.contiguous().numpy() for name, tensor in self._best.items()}
+
+    def metrics(self) -> dict[str, float]:
+        """Return the entries of `TrainedNetwork.metrics`."""
+        done = {"steps": float(self.step), "best_step": float(self.best_step)}
+        return {**done, **self.errors, "network": self.best_error}
+
+    def shown(self, layout: Layout) -> list[list[NDArray[np.float32]]]:
+        """Return the residuals that were seen and those of the network, for a few samples."""
+        data, network = self.data, self._averaged()
+        first = data.train if data.train < len(data.inputs) else 0
+        factor = 2.0 * layout.scales() * (layout.masks()[..., None] / np.float32(255))
+        pairs = []
+        for index in np.linspace(first, len(data.inputs) - 1, _SHOWN).astype(int):
+            with self._torch.no_grad():
+                made = network(self._torch.from_numpy(data.inputs[index : index + 1]))
+            known = shuffled(data.seen[index : index + 1])[0] > 0
+            seen = shuffled(data.targets[index : index + 1])[0] * known
+            texture = shuffled(made.permute(0, 2, 3, 1).numpy())[0]
+            pairs.append([seen * factor, texture * factor])
+        return pairs
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Draw samples; what is drawn depends on seed and step alone."""
+        data, rng = self.data, np.random.default_rng((self.seed, self.step))
+        chosen = rng.choice(data.train, _BATCH, p=data.chances)
+        other = data.neighbours[chosen, rng.integers(data.neighbours.shape[1], size=_BATCH)]
+        share = rng.random(_BATCH) * 0.5 * (rng.random(_BATCH) < _MIXED)
+        inputs = data.inputs[chosen]
+        inputs += share[:, None].astype(np.float32) * (data.inputs[other] - inputs)
+        inputs += data.noise * rng.standard_normal(inputs.shape, np.float32)
+        targets, seen = data.targets[chosen], data.seen[chosen]
+        for index in np.flatnonzero(share):
+            part, more = share[index].astype(np.float16), data.targets[other[index]]
+            targets[index] += part * (more - targets[index])
+            seen[index] = np.minimum(seen[index], data.seen[other[index]])
+        return self._tensors(inputs, targets, seen)
+
+    def _tensors(
+        self, inputs: NDArray[np.float32], targets: NDArray[np.float16], seen: NDArray[np.uint8]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        from_numpy = self._torch.from_numpy
+        parts = from_numpy(targets.astype(np.float32)), from_numpy(seen * self._importance)
+        return from_numpy(inputs), *(part.permute(0, 3, 1, 2) for part in parts)
+
+    def _averaged(self) -> torch.nn.Module:
+        network = build_module(self.spec, self.cells, self.seed)
+        network.load_state_dict(self._average)
+        return network
+
+    def _error(self, network: torch.nn.Module) -> float:
+        """Return the weighted root mean square error of the held-out samples."""
+        data, torch = self.data, self._torch
+        held = range(data.train, len(data.inputs)) if data.train < len(data.inputs) else range(8)
+        total = weight_total = 0.0
+        for index in held:
+            one = slice(index, index + 1)
+            inputs, targets, weights = self._tensors(
+                data.inputs[one], data.targets[one], data.seen[one]
+            )
+            with torch.no_grad():
+                error = (network(inputs) - targets).square() * weights.repeat(1, 3, 1, 1)
+            total += float(error.double().sum()) / 3.0
+            weight_total += float(weights.double().sum())
+        return float(np.sqrt(total / max(weight_total, 1e-9)))
+
+
+def _is_linear(name: str) -> bool:
+    return name.startswith(("weights", "basis", "enlarge"))

@@ -1,0 +1,200 @@
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from face_clips import make_layout, make_samples
+from lifemask import InputError, MissingExtraError, ModelFileError
+from lifemask.dynamics import InputRange, NetworkTexture, train_network
+from lifemask.dynamics._export import InputScaling, network_bytes
+from lifemask.dynamics._network import build_module, network_spec, region_cells
+from lifemask.dynamics._train_data import shuffled
+from lifemask.rigging import lint_onnx
+
+LARGEST_FILE = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def small():
+    return make_layout("web")
+
+
+def random_network(layout, seed=0, strength=1.0):
+    """Return a module with weights that are nowhere zero, and the same as a file."""
+    import torch
+
+    spec = network_spec(layout)
+    cells = region_cells(layout, spec.cells)
+    network = build_module(spec, cells, seed)
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, tensor in network.named_parameters():
+            if name.startswith(("head", "bend", "weights", "basis")):
+                tensor += torch.from_numpy(
+                    0.03 * strength * rng.standard_normal(tuple(tensor.shape), np.float32)
+                )
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    low = np.full(59, -0.5, np.float32)
+    mean = rng.normal(0, 0.2, 59).astype(np.float32)
+    scaling = InputScaling(InputRange(low, -low * 2), mean, np.full(59, 2, np.float32))
+    return network, scaling, network_bytes(spec, weights, cells, scaling)
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("profile", ["web", "desktop", "high"])
+def test_file_computes_what_torch_computes_and_runs_in_engines(profile):
+    import torch
+
+    layout = make_layout(profile)
+    network, scaling, model = random_network(layout)
+    assert not lint_onnx(model)
+    assert len(model) <= LARGEST_FILE
+    texture = NetworkTexture(model, layout)
+    rng = np.random.default_rng(1)
+    for inputs in rng.normal(0, 1, (3, 59)).astype(np.float32):  # beyond the range, too
+        with torch.no_grad():
+            made = network(torch.from_numpy(scaling.normalized(inputs)[None]))
+        wanted = np.clip(shuffled(made.permute(0, 2, 3, 1).numpy())[0] + 0.5, 0, 1)
+        wanted[layout.masks() == 0] = 0.5
+        found = texture.evaluate(inputs)
+        assert np.abs(found - wanted).max() <= 1e-4
+        assert found.std() > 0.01
+
+
+@pytest.mark.needs("torch")
+def test_network_that_has_learnt_nothing_changes_nothing(small):
+    spec = network_spec(small)
+    cells = region_cells(small, spec.cells)
+    network = build_module(spec, cells, 3)
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    scaling = random_network(small)[1]
+    texture = NetworkTexture(network_bytes(spec, weights, cells, scaling), small)
+    assert (texture.evaluate(np.ones(59)) == 0.5).all()
+
+
+@pytest.mark.needs("torch")
+def test_any_input_gives_a_texture(small):
+    texture = NetworkTexture(random_network(small, strength=20.0)[2], small)
+    outside = small.masks() == 0
+    for wild in (np.full(59, 1e38), np.full(59, -np.inf), np.full(59, np.nan)):
+        found = texture.evaluate(wild)
+        assert found.dtype == np.float32 and found.shape == (128, 128, 3)
+        assert found.min() >= 0 and found.max() <= 1
+        assert (found[outside] == 0.5).all()
+    limit = texture.limits.high
+    assert (texture.evaluate(limit) == texture.evaluate(limit * 5)).all()
+    with pytest.raises(ValueError, match="59"):
+        texture.evaluate(np.zeros(52))
+
+
+@pytest.mark.needs("torch")
+def test_files_of_another_kind_are_refused(small, tmp_path):
+    model = random_network(small)[2]
+    with pytest.raises(ModelFileError, match="tensors") as refused:
+        NetworkTexture(model, make_layout("desktop"))
+    assert "--network" in refused.value.hint
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model)
+    assert NetworkTexture(path, small).to_files()["network.onnx"] == model
+    for damaged in (
+        b"no network",
+        model[: len(model) // 2],
+        model.replace(b"\n\x0eschema_version\x12\x011", b"\n\x0eschema_version\x12\x019"),
+        model.replace(b"input_range", b"input_ranch"),
+    ):
+        with pytest.raises(ModelFileError):
+            NetworkTexture(damaged, small)
+    with pytest.raises(ModelFileError):
+        NetworkTexture(tmp_path / "none.onnx", small)
+
+
+@pytest.mark.needs("torch")
+def test_training_beats_its_start_and_shows_what_it_does(small, tmp_path):
+    samples = make_samples(small, 40)
+    done = []
+    first = train_network(
+        samples,
+        steps=200,
+        preview=tmp_path / "pictures",
+        progress=lambda stage, fraction: done.append(fraction),
+    )
+    errors = first.metrics
+    assert errors["linear"] < 0.7 * errors["static"]
+    assert errors["network"] <= errors["linear"]
+    assert done[-1] == 1.0 and done == sorted(done)
+    pictures = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert pictures == ["preview_00100.png", "preview_00200.png"]
+    texture = NetworkTexture(first.onnx, small)
+    wanted = samples.targets[7] / (2 * small.scales()) + 0.5
+    shown = small.masks() > 128
+    error = np.abs(texture.evaluate(samples.inputs[7]) - wanted)[shown].mean()
+    assert error < 0.5 * np.abs(wanted - 0.5)[shown].mean()
+
+
+class Interruption(Exception):
+    pass
+
+
+@pytest.mark.needs("torch")
+def test_interrupted_training_goes_on_to_the_same_bytes(small, tmp_path):
+    samples = make_samples(small, 24)
+    whole = train_network(samples, steps=140, seed=4)
+    kept = tmp_path / "state.pt"
+
+    def interrupt(stage, fraction):
+        if fraction > 0.9:
+            raise Interruption
+
+    with pytest.raises(Interruption):
+        train_network(samples, steps=140, seed=4, checkpoint=kept, progress=interrupt)
+    fractions = []
+    rest = train_network(
+        samples,
+        steps=140,
+        seed=4,
+        checkpoint=kept,
+        progress=lambda stage, fraction: fractions.append(fraction),
+    )
+    assert fractions[0] > 0.7
+    assert rest == whole
+    other = train_network(samples, steps=1, seed=5, checkpoint=kept)
+    assert other.onnx != whole.onnx
+    kept.write_bytes(b"damaged")
+    assert train_network(samples, steps=1, seed=5, checkpoint=kept) == other
+
+
+@pytest.mark.needs("torch")
+def test_inputs_that_never_moved_have_no_effect(small):
+    samples = make_samples(small, 24)
+    samples.inputs[:, 50] = 0.01
+    texture = NetworkTexture(train_network(samples, steps=10).onnx, small)
+    inputs = samples.inputs[3].copy()
+    before = texture.evaluate(inputs)
+    inputs[50] = 1.0
+    assert (texture.evaluate(inputs) == before).all()
+
+
+@pytest.mark.needs("torch")
+def test_samples_that_show_too_little_are_refused(small):
+    samples = make_samples(small, 24)
+    with pytest.raises(InputError, match="5 frames"):
+        train_network(samples.where(np.arange(5)), steps=1)
+    samples.weights[:] = 0
+    with pytest.raises(InputError, match="well enough"):
+        train_network(samples, steps=1)
+
+
+def test_training_without_torch_says_how_to_get_it(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError) as missing:
+        train_network(make_samples(small, 24), steps=1)
+    assert "lifemask[train]" in missing.value.hint
+
+
+def test_importing_dynamics_leaves_torch_alone():
+    assert importlib.util.find_spec("lifemask.dynamics") is not None
+    import subprocess
+
+    code = "import sys, lifemask.dynamics; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
