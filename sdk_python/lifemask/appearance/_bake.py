@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.appearance._atlas import Texels
-from lifemask.appearance._eyes import iris_and_sclera, paint_eye, paint_lashes
+from lifemask.appearance._eyes import CHEEKS, iris_and_sclera, paint_eye, paint_lashes
 from lifemask.appearance._hair import paint_hair
 from lifemask.appearance._mouth import enamel_shade, paint_cavity, paint_teeth, paint_tongue
 from lifemask.appearance._provenance import seen_share
@@ -100,7 +100,9 @@ def bake_textures(
     covered = np.zeros((size, size), np.float32)
     covered.ravel()[skin.index] = 1.0
     alpha = np.ones((size, size), np.float32)
-    for texels, colours, coverage in _painted_parts(head, size, images, fits, lips):
+    for texels, colours, coverage in _painted_parts(
+        head, size, images, fits, lips, _mean_cheeks(head, albedo)
+    ):
         albedo.reshape(-1, 3)[texels.index] = colours
         covered.ravel()[texels.index] = 1.0
         if coverage is not None:
@@ -126,10 +128,11 @@ def _painted_parts(
     images: Sequence[NDArray[np.uint8]],
     fits: Sequence[PhotoFit],
     lips: NDArray[np.float32],
+    cheek: NDArray[np.float32],
 ) -> Iterator[tuple[Texels, NDArray[np.float32], NDArray[np.float32] | None]]:
     """Yield texels, colours and coverage of all parts but the skin."""
     topology = head.topology
-    iris, sclera = iris_and_sclera(images, fits)
+    iris, sclera = iris_and_sclera(images, fits, cheek)
     shade, _ = enamel_shade(images, fits)
     for side in ("left", "right"):
         texels = Texels.of(topology, size, (f"eye_{side}",))
@@ -144,6 +147,14 @@ def _painted_parts(
     texels = Texels.of(topology, size, ("lashes",))
     colours = np.broadcast_to(_LASH_COLOUR, (len(texels.index), 3))
     yield texels, colours, paint_lashes(texels)
+
+
+def _mean_cheeks(head: Head, albedo: NDArray[np.float32]) -> NDArray[np.float32]:
+    topology = head.topology
+    rows = topology.landmark_faces[list(CHEEKS)]
+    places = topology.uv[topology.faces_uv[rows]].mean(axis=1) * len(albedo)
+    columns, lines = np.clip(places, 0, len(albedo) - 1).astype(int).T
+    return np.median(albedo[lines, columns], axis=0).astype(np.float32)
 
 
 def _mean_lips(skin: Texels, albedo: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,6 +32,11 @@ _IN_SHADE: Final = 1.05
 """How much brighter an iris is than the shade of lids and brows shows it."""
 _OWN_WHITE: Final = 0.35
 """Share of the person's own tint in the white of the eye."""
+_DARKEST_WHITE: Final = 0.68
+"""Least brightness of the white of the eye, share of the usual one."""
+_CHEEKS: Final = {"left": (347, 348, 349, 330), "right": (118, 119, 120, 101)}
+CHEEKS: Final = (*_CHEEKS["left"], *_CHEEKS["right"])
+"""Landmarks on the skin below the eyes."""
 _LIDS: Final = {
     "left": (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
     "right": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
@@ -42,15 +47,22 @@ _LASHES: Final = 46
 
 
 def iris_and_sclera(
-    images: Sequence[NDArray[np.uint8]], fits: Sequence[PhotoFit]
+    images: Sequence[NDArray[np.uint8]], fits: Sequence[PhotoFit], cheek: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Read both colours, `(3,)` sRGB in [0, 1], from the open eyes of the pictures.
 
     The iris is read between pupil and limbus, below the shadow of the upper lid and without
     highlights, as the median over all open eyes; where the eyes are too small, plain brown and
-    off-white are returned.
+    off-white are returned. The eyes of a picture are lit like the cheeks below them, whose colour
+    without light is known; what is darker than that is shadow of brows and lids, part of which
+    the white keeps.
+
+    Args:
+        images: `(h, w, 3)` uint8 sRGB.
+        fits: Of each picture.
+        cheek: `(3,)` sRGB, the albedo of the cheeks below the eyes.
     """
-    irises, whites = [], []
+    irises, whites, levels = [], [], []
     for image, fit in zip(images, fits, strict=True):
         for side in ("left", "right"):
             if fit.coefficients[COEFFICIENT_INDEX[f"eyeBlink{side.capitalize()}"]] > _SHUT:
@@ -60,6 +72,7 @@ def iris_and_sclera(
                 irises.append(_between(ring, *_IRIS_SHARE))
             if len(white) >= _FEWEST:
                 whites.append(_between(white, 50, 90))
+                levels.append(_level(whites[-1], image, fit.landmarks.pixels, side, cheek))
     white = np.median(whites, axis=0) if whites else _DEFAULT_SCLERA
     # The white of the eye is the grey card of the picture: it carries the colour of the light.
     # How bright it is, its shadow decides, so the brightness of the iris is taken as it is.
@@ -67,6 +80,8 @@ def iris_and_sclera(
     cast = np.clip(_DEFAULT_SCLERA / np.maximum(tint, 0.1), 0.8, 1.25) ** 0.7
     ring = np.median(irises, axis=0) * cast * _IN_SHADE if irises else _DEFAULT_IRIS
     sclera = _OWN_WHITE * tint * cast**0.5 + (1 - _OWN_WHITE) * _DEFAULT_SCLERA
+    if levels:
+        sclera = sclera * np.clip(np.median(levels), _DARKEST_WHITE, 1.0)
     return np.clip(ring, 0.02, 0.8).astype(np.float32), sclera.astype(np.float32)
 
 
@@ -151,6 +166,24 @@ def _eye_pixels(
     colours = image[rows, columns].astype(np.float32) / np.float32(255)
     below = rows + 0.5 > centre[1] - 0.15 * radius
     return colours[(distance > 0.48) & (distance < 0.88) & below], colours[distance > 1.2]
+
+
+def _level(
+    white: NDArray[np.float32],
+    image: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    side: str,
+    cheek: NDArray[np.float32],
+) -> float:
+    """Return how bright the white would be in the light of the cheek, of the usual white.
+
+    Colours are encoded, in which a ratio of lights is nearly a ratio of values.
+    """
+    places = np.floor(points[list(_CHEEKS[side])]).astype(int)
+    height, width = image.shape[:2]
+    columns, rows = np.clip(places[:, 0], 0, width - 1), np.clip(places[:, 1], 0, height - 1)
+    lit = float(np.median(image[rows, columns].mean(axis=1))) / 255.0
+    return float(white.mean() * cheek.mean() / max(lit, 0.05) / _DEFAULT_SCLERA.mean())
 
 
 def _between(colours: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:

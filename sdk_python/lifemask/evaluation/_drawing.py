@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BACKGROUND: Final = (128, 128, 128)
 """What a method shows where its head does not reach: no help from the footage."""
 
-EVEN_LIGHT: Final = Light((), (0.6, 0.6, 0.6), (0.6, 0.6, 0.6), occlusion=0.0)
+EVEN_LIGHT: Final = Light((), (0.6, 0.6, 0.6), (0.6, 0.6, 0.6), occlusion=0.0, gloss=0.0)
 """The same from everywhere, dim enough that nothing is compressed: albedo, but with the shadow in
 the open mouth and under the lids that every picture of the head has."""
 

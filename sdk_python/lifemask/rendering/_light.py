@@ -35,12 +35,15 @@ class Light:
         ground: Linear colour of the light from below.
         occlusion: How much recesses of the skin darken, 0 (not at all) to 1 (fully). Textures
             that come from a photo hold part of that darkness already.
+        gloss: Share of highlights and of mirrored surroundings that is drawn; 0 shows colours
+            alone.
     """
 
     lamps: tuple[Lamp, ...]
     sky: Triple
     ground: Triple
     occlusion: float = 0.7
+    gloss: float = 1.0
 
 
 STUDIO_LIGHT = Light(
@@ -65,4 +68,5 @@ def lamp_arrays(light: Light) -> Lamps:
         np.array([lamp.color for lamp in light.lamps], np.float32).reshape(-1, 3),
         np.array(light.sky, np.float32),
         np.array(light.ground, np.float32),
+        np.float32(light.gloss),
     )

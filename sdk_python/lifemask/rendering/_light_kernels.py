@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
+GLASSY, DIM = np.float32(0.2), np.float32(0.7)
+"""Roughness below which surroundings are seen sharply, and how much darker than the sky the place
+is that a surface mirrors which faces the camera: the viewer, and the room behind."""
 DIELECTRIC = np.float32(0.04)
 """Reflectance of skin, teeth and cornea at normal incidence."""
 ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -39,7 +42,10 @@ def mirrored_sky(normal: Triple, view: Triple, roughness: float) -> tuple[float,
     facing = max(dot(normal, view), ZERO)
     edge = (ONE - facing) * (ONE - facing)
     edge = edge * edge * (ONE - facing)
-    strength = DIELECTRIC + (ONE - roughness) * HALF * edge
+    strength = DIELECTRIC
+    if roughness < GLASSY:
+        strength *= ONE - DIM * max(TWO * facing * facing - ONE, ZERO)
+    strength += (ONE - roughness) * HALF * edge
     height = HALF + HALF * (TWO * facing * normal[1] - view[1])
     return strength * (ONE - HALF * roughness), height
 
@@ -103,7 +109,7 @@ def light(lamps: Lamps, materials: Materials, fragments: Fragments, count: int) 
                 gloss[1] + shine * lamp_color[1],
                 gloss[2] + shine * lamp_color[2],
             )
-        specular = materials.specular[part]
+        specular = materials.specular[part] * lamps.gloss
         color[n, 0] = roll_off(color[n, 0] * light[0] + specular * gloss[0])
         color[n, 1] = roll_off(color[n, 1] * light[1] + specular * gloss[1])
         color[n, 2] = roll_off(color[n, 2] * light[2] + specular * gloss[2])

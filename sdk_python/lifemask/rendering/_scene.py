@@ -108,12 +108,14 @@ class Lamps(NamedTuple):
         colors: `(n, 3)` float32.
         sky: `(3,)` float32, light from above.
         ground: `(3,)` float32, light from below.
+        gloss: Share of reflections that is drawn.
     """
 
     directions: NDArray[np.float32]
     colors: NDArray[np.float32]
     sky: NDArray[np.float32]
     ground: NDArray[np.float32]
+    gloss: np.float32
 
 
 class Buffers(NamedTuple):
