@@ -47,8 +47,12 @@ def personal_head(head: Head) -> Head:
     model = load_head_model()
     if head.topology.asset_id != model.topology.asset_id:
         return _scaled_blinks(head)
-    transferred = transferred_shapes(head)
-    shapes = close_lids(head, transferred)
+    return close_contacts(replace(head, expression_deltas=transferred_shapes(head)))
+
+
+def close_contacts(head: Head) -> Head:
+    """Return the head with shapes under which lids and lips meet, see `personal_head`."""
+    shapes = close_lids(head, head.expression_deltas.astype(np.float64))
     shapes = close_lips(head, shapes)
     _carry_lashes(head, shapes)
     return replace(head, expression_deltas=shapes.astype(np.float32))
