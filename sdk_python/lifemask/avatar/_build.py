@@ -112,7 +112,7 @@ def build(
         person = build.identify(sources)
     else:
         sources, person = build.identify_scan(shape, sources)
-    tracks = build.track(sources, person)
+    person, tracks = build.track_and_refine(sources, person)
     baked = build.bake(sources, person)
     fitted = build.hair(sources, person) if paths else None
     sized = person.scan is not None and person.scan.unit != "unknown"

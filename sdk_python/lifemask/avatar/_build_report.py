@@ -69,6 +69,7 @@ class BuildReport:
             "focal_length_px": round(float(person.fits[0].camera.focal), 1),
             **_clip_metrics(clips, tracks),
             **_scan_metrics(person, sources),
+            **person.shapes,
             **baked.metrics,
         }
         place = stages.cache.place if stages.cache is not None else None

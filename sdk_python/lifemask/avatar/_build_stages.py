@@ -63,12 +63,14 @@ class Person:
         fits: Of the pictures.
         head: Of the person, in the fits' unknown size.
         scan: The fit to a scan that the head comes from; its size is then known.
+        shapes: What the report says of the person's own shapes.
     """
 
     pictures: Sequence[Picture]
     fits: Sequence[PhotoFit]
     head: Head
     scan: ScanFit | None = None
+    shapes: Mapping[str, float | int | str | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,19 @@ class Build:
                 tracks.append(self._track_clip(number, source, source.content.clip, person))
         return tracks
 
+    def track_and_refine(
+        self, sources: Sequence[Source], person: Person
+    ) -> tuple[Person, list[Track]]:
+        """Track all clips, refine the shapes by key expressions, and track again if that helps."""
+        tracks = self.track(sources, person)
+        if not tracks:
+            return person, tracks
+        refined = self._refined(sources, person, tracks)
+        if refined.shapes["shapes_refined"]:
+            self._shape_key = fingerprint(shape=self._shape_key, shapes="refined")
+            tracks = self.track(sources, refined)
+        return refined, tracks
+
     def bake(self, sources: Sequence[Source], person: Person) -> BakedTextures:
         """Make the textures from the chosen pictures."""
         from lifemask.appearance import BakedTextures, bake_textures
@@ -234,11 +249,39 @@ class Build:
         )
 
     def _personal(self, person: Person) -> Person:
-        """Give a person their own shapes."""
-        from lifemask.rigging import personal_head
+        """Give a person their own shapes, and solve the pictures with them."""
+        from lifemask.rigging import personal_head, shape_metrics, solved_again
 
-        head = self._stages.run("make the shapes personal", lambda told: personal_head(person.head))
-        return dataclasses.replace(person, head=head)
+        def work(told: Callable[[float], None]) -> Person:
+            head = personal_head(person.head)
+            told(0.5)
+            fits = person.fits if person.scan is not None else solved_again(head, person.fits)
+            return dataclasses.replace(person, head=head, fits=fits, shapes=shape_metrics(head))
+
+        return self._stages.run("make the shapes personal", work)
+
+    def _refined(
+        self, sources: Sequence[Source], person: Person, tracks: Sequence[Track]
+    ) -> Person:
+        """Refine a person's shapes by what their clips show."""
+        from lifemask.rigging import TrackedClip, refine_from_clips, shape_metrics, solved_again
+
+        clips = []
+        for track in tracks:
+            content = sources[track.source].content
+            own = [i for i, one in enumerate(person.pictures) if one.source == track.source]
+            if isinstance(content, Recording):
+                camera = person.fits[own[0]].camera
+                clips.append(TrackedClip(content.clip.faces, camera, track.coefficients))
+
+        def work(told: Callable[[float], None]) -> Person:
+            found = refine_from_clips(person.head, clips)
+            told(0.8)
+            shapes = shape_metrics(found.head, found)
+            fits = solved_again(found.head, person.fits) if found.accepted else person.fits
+            return dataclasses.replace(person, head=found.head, fits=fits, shapes=shapes)
+
+        return self._stages.run("refine the shapes", work)
 
     def _observe_photo(self, path: Path, landmarker: FaceLandmarker) -> Photo:
         stage = f"find the face in {path.name}"

@@ -4,6 +4,7 @@ from lifemask.rendering._background import studio_background
 from lifemask.rendering._framing import frame_head, pose_vertices
 from lifemask.rendering._light import STUDIO_LIGHT, Lamp, Light
 from lifemask.rendering._renderer import Renderer, render
+from lifemask.rendering._shape_grid import shape_grid
 from lifemask.rendering._sheets import (
     PREVIEW_YAWS,
     TURNTABLE_YAWS,
@@ -24,6 +25,7 @@ __all__ = [
     "pose_vertices",
     "preview",
     "render",
+    "shape_grid",
     "studio_background",
     "turntable",
 ]

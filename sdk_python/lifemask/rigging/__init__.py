@@ -1,6 +1,13 @@
 """Shapes and networks that drive a head, and the rules for networks that engines run."""
 
 from lifemask.rigging._contacts import worst_gaps_mm
+from lifemask.rigging._examples import (
+    Refinement,
+    TrackedClip,
+    refine_from_clips,
+    shape_metrics,
+    solved_again,
+)
 from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
@@ -35,9 +42,11 @@ __all__ = [
     "LandmarkNormalizer",
     "OnnxViolation",
     "PaintedMesh",
+    "Refinement",
     "ScanFit",
     "Similarity",
     "TopologyMap",
+    "TrackedClip",
     "align_to_landmarks",
     "check_onnx",
     "draw_mesh",
@@ -47,9 +56,12 @@ __all__ = [
     "load_other_head",
     "normalize_landmarks",
     "personal_head",
+    "refine_from_clips",
     "regression_model_bytes",
     "scale_between",
     "scale_to_pupil_distance",
+    "shape_metrics",
+    "solved_again",
     "topology_map",
     "worst_gaps_mm",
 ]

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_INDEX, COEFFICIENT_NAMES
+from lifemask.heads import (
+    COEFFICIENT_COUNT,
+    COEFFICIENT_INDEX,
+    COEFFICIENT_NAMES,
+    load_head_model,
+)
+from lifemask.rigging._contacts import worst_gaps_mm
 from lifemask.rigging._personal import close_contacts
 from lifemask.tracking import FACE_POINTS, FrameSolver, LandmarkShape, facing_weights
 
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
     from lifemask.geometry import Camera
     from lifemask.heads import Head
-    from lifemask.tracking import FaceLandmarks
+    from lifemask.tracking import FaceLandmarks, PhotoFit
 
 EXAMPLES: Final = 20
 """Key expressions, most."""
@@ -128,9 +134,59 @@ def refine_from_clips(head: Head, clips: Sequence[TrackedClip]) -> Refinement:
     before = _error(shape, tested)
     after = _error(LandmarkShape.from_head(better), tested)
     accepted = after < _BETTER * before
-    return Refinement(
-        better if accepted else head, accepted, len(chosen), held_out, before, after
-    )
+    return Refinement(better if accepted else head, accepted, len(chosen), held_out, before, after)
+
+
+def solved_again(head: Head, fits: Sequence[PhotoFit]) -> list[PhotoFit]:
+    """Return fits whose pose, expression and gaze are those of a head with shapes of its own.
+
+    Args:
+        head: Of the person.
+        fits: Of pictures, with any shapes.
+    """
+    shape, found = LandmarkShape.from_head(head), []
+    for fit in fits:
+        solution = FrameSolver(shape, fit.camera).solve(fit.landmarks)
+        found.append(
+            replace(
+                fit,
+                coefficients=solution.coefficients,
+                gaze=solution.gaze,
+                pose=solution.pose,
+                error_interocular=solution.error_interocular,
+            )
+        )
+    return found
+
+
+def shape_metrics(
+    head: Head, refinement: Refinement | None = None
+) -> dict[str, float | int | str | bool]:
+    """Return what a report says of a person's shapes: numbers and texts by name.
+
+    `shapes_moved_mm` holds, in the order of `COEFFICIENT_NAMES`, by how much each shape differs
+    from the generic one where it differs most.
+
+    Args:
+        head: Of the shipped topology, with personal shapes.
+        refinement: What example expressions changed, if there was a clip.
+    """
+    generic = load_head_model().expression_deltas
+    change = np.linalg.norm(head.expression_deltas - generic, axis=2).max(axis=1) * 1000.0
+    gaps = worst_gaps_mm(head)
+    metrics: dict[str, float | int | str | bool] = {
+        "shapes_moved_mm": " ".join(f"{one:.1f}" for one in change),
+        "lid_gap_mm": max(gaps["eye_left"][1], gaps["eye_right"][1]),
+        "lip_gap_mm": gaps["mouth"][1],
+    }
+    if refinement is not None:
+        metrics["shapes_refined"] = refinement.accepted
+        metrics["shapes_examples"] = refinement.examples
+        if np.isfinite(refinement.error_before):
+            metrics["shapes_held_out_frames"] = refinement.held_out
+            metrics["shapes_held_out_error_before"] = round(refinement.error_before, 5)
+            metrics["shapes_held_out_error_after"] = round(refinement.error_after, 5)
+    return metrics
 
 
 @dataclass(frozen=True)
@@ -245,14 +301,15 @@ def _bounded(delta: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray
     """
     length = np.linalg.norm(wanted, axis=1, keepdims=True)
     limit = _MOST / _PERSONAL
-    return _spread(delta)[:, None] * wanted * np.tanh(length / limit) / np.maximum(
-        length / limit, 1e-9
+    return (
+        _spread(delta)[:, None]
+        * wanted
+        * np.tanh(length / limit)
+        / np.maximum(length / limit, 1e-9)
     )
 
 
-def _at_landmarks(
-    prior: LandmarkShape, field: _Field, gains: NDArray[np.float64]
-) -> LandmarkShape:
+def _at_landmarks(prior: LandmarkShape, field: _Field, gains: NDArray[np.float64]) -> LandmarkShape:
     """Return the shape with corrected movements."""
     deltas = prior.deltas.copy()
     for number in np.flatnonzero(gains.any(axis=(1, 2))):
@@ -275,9 +332,7 @@ def _on_mesh(head: Head, field: _Field, gains: NDArray[np.float64]) -> Head:
     return replace(head, expression_deltas=shapes.astype(np.float32))
 
 
-def _error(
-    shape: LandmarkShape, tested: Sequence[tuple[TrackedClip, NDArray[np.int64]]]
-) -> float:
+def _error(shape: LandmarkShape, tested: Sequence[tuple[TrackedClip, NDArray[np.int64]]]) -> float:
     """Return the median landmark error on frames, share of the inter-ocular distance."""
     errors = []
     for clip, numbers in tested:
