@@ -71,7 +71,7 @@ def build(
         unpacked: Write a folder instead of one file.
         workers: Processes that look at long clips; as many as there are cores when left out.
         report: Folder for the capture report: `capture.html`, `capture.png`, `capture.json`. It
-            shows faces.
+            shows faces. With them `shapes.png`, a picture of all 52 shapes.
         summary: Receives what was observed, chosen and spent, once the avatar is built.
         progress: Told which stage runs and how far it is.
 
@@ -88,8 +88,9 @@ def build(
     from lifemask.avatar._capture_report import write_capture_report
     from lifemask.avatar._stages import Stages
     from lifemask.avatar._stages_cache import Cache, remove_old
+    from lifemask.geometry import write_image
     from lifemask.heads import load_head_model
-    from lifemask.rendering import preview
+    from lifemask.rendering import preview, shape_grid
     from lifemask.rigging import (
         regression_model_bytes,
         scale_between,
@@ -139,6 +140,9 @@ def build(
     )
     if output is not None:
         stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))
+    if report is not None:
+        grid = stages.run("draw the shapes", lambda told: shape_grid(head, textures))
+        write_image(Path(report) / "shapes.png", grid)
     if report is not None or summary is not None:
         done = done.finished(stages)
     if report is not None:

@@ -25,9 +25,7 @@ _UNSIGNED: Final = 5125
 _HEADER: Final = "<III"
 
 
-def add_morph_targets(
-    raw: bytes, names: Sequence[str], deltas: NDArray[np.floating]
-) -> bytes:
+def add_morph_targets(raw: bytes, names: Sequence[str], deltas: NDArray[np.floating]) -> bytes:
     """Return a binary glTF file with morph targets; everything else in it stays as it was.
 
     Meshes that have targets keep them before the new ones; of a mesh that stands in the scene
@@ -100,7 +98,9 @@ def mesh_to_glb(mesh: Mesh, *, generator: str) -> tuple[bytes, NDArray[np.int64]
 
         stream = io.BytesIO()
         Image.fromarray(mesh.texture).save(stream, "PNG")
-        document["images"] = [{"bufferView": writer.view(stream.getvalue()), "mimeType": "image/png"}]
+        document["images"] = [
+            {"bufferView": writer.view(stream.getvalue()), "mimeType": "image/png"}
+        ]
         document["textures"] = [{"source": 0}]
         material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
     indices = writer.add_indices(np.reshape(rows, -1))
