@@ -29,7 +29,7 @@ from lifemask.rigging import scale_to_pupil_distance, topology_map
 from lifemask.tracking import FaceLandmarker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,16 +50,20 @@ _SIZE: Final = (576, 768)
 
 def pictured(model: HeadModel, kind: str, number: int, landmarker: FaceLandmarker) -> Seen:
     """Return what the landmarker finds of one person, by yaw in degrees."""
-    person = _person(model, kind, number)
     seen = {}
-    for yaw in SETS["turned"]:
-        portrait = synthetic_portrait(
-            person.seed, person=person, yaw=float(np.radians(yaw)), size=_SIZE
-        )
-        faces = landmarker.detect(portrait.frame(0))
+    for yaw, image in portrait(model, kind, number):
+        faces = landmarker.detect(image)
         if len(faces) == 1:
             seen[yaw] = faces[0]
     return seen
+
+
+def portrait(model: HeadModel, kind: str, number: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Draw one person at rest; yields yaws in degrees and pictures `(h, w, 3)` uint8."""
+    person = _person(model, kind, number)
+    for yaw in SETS["turned"]:
+        turn = float(np.radians(yaw))
+        yield yaw, synthetic_portrait(person.seed, person=person, yaw=turn, size=_SIZE).frame(0)
 
 
 def true_head(model: HeadModel, kind: str, number: int) -> Head:

@@ -142,7 +142,8 @@ class Build:
             told(0.8)
             plain = self._model.head(fits[0].identity)
             self._refusals.refuse_strangers(sources, pictures, fits, plain)
-            return Person(pictures, fits, _shaped(plain, fits))
+            head, fits = self._shaped(plain, sources, pictures, fits)
+            return Person(pictures, fits, head)
 
         def pack(person: Person) -> dict[str, NDArray[Any]]:
             return evidence.pack_fits(person.fits) | _pack_head(person.head)
@@ -283,6 +284,23 @@ class Build:
 
         return self._stages.run("refine the shapes", work)
 
+    def _shaped(
+        self,
+        plain: Head,
+        sources: Sequence[Source],
+        pictures: Sequence[Picture],
+        fits: Sequence[PhotoFit],
+    ) -> tuple[Head, Sequence[PhotoFit]]:
+        """Give the head what landmarks and outlines show beside the model's modes."""
+        from lifemask.rigging import align_to_landmarks, outline_pictures, refine_shape
+
+        head = align_to_landmarks(plain, fits)
+        turned = outline_pictures(fits)
+        if not turned:
+            return head, fits
+        images = evidence.picture_images(sources, [pictures[i] for i in turned])
+        return refine_shape(head, self._model, fits, dict(zip(turned, images, strict=True)))
+
     def _observe_photo(self, path: Path, landmarker: FaceLandmarker) -> Photo:
         stage = f"find the face in {path.name}"
         photo = self._stages.run(
@@ -345,12 +363,6 @@ class Build:
             evidence.pack_record,
             lambda arrays: evidence.unpack_record(Track, arrays),
         )
-
-
-def _shaped(head: Head, fits: Sequence[PhotoFit]) -> Head:
-    from lifemask.rigging import align_to_landmarks
-
-    return align_to_landmarks(head, fits)
 
 
 def _track(

@@ -119,14 +119,22 @@ def texture_images(
     sources: Sequence[Source], pictures: Sequence[Picture]
 ) -> list[NDArray[np.uint8]]:
     """Return the pictures that the skin is taken from, at native pixels, in their order."""
+    return picture_images(sources, [picture for picture in pictures if picture.textured])
+
+
+def picture_images(
+    sources: Sequence[Source], pictures: Sequence[Picture]
+) -> list[NDArray[np.uint8]]:
+    """Return pictures at native pixels; they are given in the order of the sources."""
     images: list[NDArray[np.uint8]] = []
     for number, source in enumerate(sources):
-        if isinstance(source.content, Photo):
+        own = [picture for picture in pictures if picture.source == number]
+        if isinstance(source.content, Recording):
+            places = [picture.place for picture in own if picture.place is not None]
+            numbers = [int(source.content.clip.numbers[place]) for place in places]
+            images += read_frames(source.path, numbers)
+        elif own:
             images.append(source.content.image)
-            continue
-        places = [p.place for p in pictures if p.source == number and p.textured]
-        numbers = [int(source.content.clip.numbers[i]) for i in places if i is not None]
-        images += read_frames(source.path, numbers)
     return images
 
 

@@ -14,6 +14,7 @@ from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
 from lifemask.rigging._other_heads import load_flame, load_other_head
 from lifemask.rigging._personal import personal_head
+from lifemask.rigging._refine import outline_pictures, refine_shape
 from lifemask.rigging._regressor import (
     REGRESSION_SCHEMA,
     REGRESSION_UNSEEN,
@@ -55,8 +56,10 @@ __all__ = [
     "load_flame",
     "load_other_head",
     "normalize_landmarks",
+    "outline_pictures",
     "personal_head",
     "refine_from_clips",
+    "refine_shape",
     "regression_model_bytes",
     "scale_between",
     "scale_to_pupil_distance",

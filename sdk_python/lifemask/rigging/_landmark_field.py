@@ -11,7 +11,7 @@ many pictures with different expressions share, no expression can explain.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -40,20 +40,21 @@ _OUTLINE_NOISE: Final = 0.003
 _COMMON: Final = 1.0
 """Share of a landmark's variance that stays the same from picture to picture: the landmarker errs
 alike on the same face, so more pictures tell less than as many independent ones."""
-_PERSONAL: Final = 0.6
+PERSONAL: Final = 0.6
 """How far a person's expressions differ from the generic ones, share of the movement."""
 _DOUBT: Final = (0.02, 0.3)
 """Standard deviation of a solved coefficient: at rest, and what each unit of it adds."""
 _MOTION: Final = np.array([0.03, 0.03, 0.03, 0.004, 0.004, 0.03])
 """Standard deviations of a picture's pose: radians, then metres."""
 _UNSEEN: Final = [COEFFICIENT_INDEX["tongueOut"]]
-_DOUBTED: Final = np.array(
+DOUBTED: Final = np.array(
     [
         i
         for i, name in enumerate(COEFFICIENT_NAMES)
         if i not in _UNSEEN and not name.startswith("eyeLook")
     ]
 )
+"""Coefficients that an offset may be mistaken for."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,38 @@ def landmark_field(head: Head, fits: Sequence[PhotoFit]) -> LandmarkField:
     return LandmarkField(points, np.linalg.solve(root.T, solved))
 
 
-def _information(
-    head: Head, fit: PhotoFit, count: int, turned: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what one picture says of the offsets: `(468, 3, 468, 3)` and `(468, 3)`."""
+class LandmarkRows(NamedTuple):
+    """What the landmarks of one picture say, linear in the offsets and in the picture's unknowns.
+
+    The unknowns of a picture are corrections of the coefficients `DOUBTED`, a small rotation (left
+    axis-angle, about the head's origin) and a translation, camera frame.
+
+    Attributes:
+        by_offset: `(468, 2, 3)` derivative of a landmark's place by its offset, head frame.
+        local: `(468, 2, k)` derivative by the picture's unknowns.
+        residual: `(468, 2)` m, parallel to the image, right and up.
+        weight: `(468,)` inverse variances.
+        spread: `(k,)` standard deviations of the picture's unknowns.
+    """
+
+    by_offset: NDArray[np.float64]
+    local: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+def landmark_rows(
+    head: Head, fit: PhotoFit, count: int, share: NDArray[np.float64]
+) -> LandmarkRows:
+    """Return what one of `count` pictures says of the landmarks.
+
+    Args:
+        head: Of the fitted identity.
+        fit: Of it to the picture.
+        count: Number of pictures, which share some of their errors.
+        share: `(468,)` factors on the weights.
+    """
     posed = head.landmarks(head.vertices(fit.coefficients, gaze=fit.gaze))[:FACE_POINTS]
     at = np.asarray(fit.pose.apply(posed.astype(np.float64)), np.float64)
     pixels = fit.landmarks.pixels[:FACE_POINTS] - fit.camera.project(at)
@@ -118,16 +147,24 @@ def _information(
     by_offset = rays @ fit.pose.rotation
     deltas = _landmark_deltas(head)
     movement = np.einsum("e,eld->ld", fit.coefficients, deltas)
-    weight = _weights(at, movement, count) * turned
+    weight = _weights(at, movement, count) * share
     local = np.concatenate(
         [
-            np.einsum("lij,elj->lie", by_offset, deltas[_DOUBTED]),
+            np.einsum("lij,elj->lie", by_offset, deltas[DOUBTED]),
             rays @ -np.stack([cross_matrix(p - fit.pose.translation) for p in at]),
             rays,
         ],
         axis=2,
     )
-    spread = np.concatenate([_DOUBT[0] + _DOUBT[1] * fit.coefficients[_DOUBTED], _MOTION])
+    spread = np.concatenate([coefficient_doubt(fit.coefficients), _MOTION])
+    return LandmarkRows(by_offset, local, residual, weight, spread)
+
+
+def _information(
+    head: Head, fit: PhotoFit, count: int, turned: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what one picture says of the offsets: `(468, 3, 468, 3)` and `(468, 3)`."""
+    by_offset, local, residual, weight, spread = landmark_rows(head, fit, count, turned)
     h_local = np.einsum("l,lia,lib->ab", weight, local, local) + np.diag(spread**-2)
     coupling = np.einsum("l,lij,lia->lja", weight, by_offset, local).reshape(3 * FACE_POINTS, -1)
     g_local = np.einsum("l,lia,li->a", weight, local, residual)
@@ -147,7 +184,7 @@ def _weights(
     noise = np.full(FACE_POINTS, _NOISE)
     noise[list(FACE_OVAL)] = _OUTLINE_NOISE
     variance = noise**2 * (1.0 + _COMMON * (count - 1))
-    variance = variance + (_PERSONAL**2) * np.sum(movement**2, axis=1)
+    variance = variance + (PERSONAL**2) * np.sum(movement**2, axis=1)
     return _facing(at) / variance
 
 
@@ -168,15 +205,30 @@ def _facing(at: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the covariance `(n, m)` m² of offsets at places `(n, 3)` and `(m, 3)`.
+    """Return the covariance `(n, m)` m² of offsets at places `(n, 3)` and `(m, 3)`."""
+    return matern(a, b, SCALES)
 
-    Exponential times linear (Matern 3/2), one term for each of `SCALES`.
+
+def matern(
+    a: NDArray[np.float64], b: NDArray[np.float64], scales: Sequence[tuple[float, float]]
+) -> NDArray[np.float64]:
+    """Return exponential times linear (Matern 3/2) covariances `(n, m)` m², one term per scale.
+
+    Args:
+        a: `(n, 3)` m.
+        b: `(m, 3)` m.
+        scales: Reach and standard deviation of each term, metres.
     """
     from scipy.spatial.distance import cdist
 
     distance = cdist(a, b)
     covariance = np.zeros_like(distance)
-    for reach, sigma in SCALES:
+    for reach, sigma in scales:
         far = distance * (np.sqrt(3.0) / reach)
         covariance += sigma**2 * (1.0 + far) * np.exp(-far)
     return np.asarray(covariance, np.float64)
+
+
+def coefficient_doubt(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard deviations of the corrections of the coefficients `DOUBTED`."""
+    return _DOUBT[0] + _DOUBT[1] * coefficients[DOUBTED]

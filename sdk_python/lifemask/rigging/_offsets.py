@@ -38,7 +38,7 @@ def align_to_landmarks(head: Head, fits: Sequence[PhotoFit]) -> Head:
     field = landmark_field(head, fits)
     offsets = field.at(head.neutral)
     at_landmarks = field.at(field.points)
-    joints = _stiffen(head, offsets, at_landmarks)
+    joints = stiffen(head, offsets, at_landmarks)
     return replace(
         head,
         neutral=(head.neutral + offsets).astype(np.float32),
@@ -46,7 +46,7 @@ def align_to_landmarks(head: Head, fits: Sequence[PhotoFit]) -> Head:
     )
 
 
-def _stiffen(
+def stiffen(
     head: Head, offsets: NDArray[np.float64], at_landmarks: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Give each rigid piece one offset, in place; return the joints' offsets `(6, 3)`."""
