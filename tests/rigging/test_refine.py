@@ -134,3 +134,4 @@ def test_pictures_are_turned_ones_spread_over_the_yaws(head):
     assert yaws[chosen].min() < -0.9
     assert yaws[chosen].max() > 0.9
     assert outline_pictures(fits[15:26]) == []
+    assert outline_pictures(fits[5:6]) == []

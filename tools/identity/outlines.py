@@ -31,6 +31,7 @@ from lifemask.rigging import (
     outline_pictures,
     refine_shape,
     scale_to_pupil_distance,
+    topology_map,
 )
 from lifemask.tracking import FaceLandmarker, fit_photos
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     Seen = dict[float, tuple[NDArray[np.uint8], FaceLandmarks]]
 
 YAWS: Final = {
-    "one, 36": (36.0,),
     "front": FRONT,
     "front, 36": (*FRONT, -36.0, 36.0),
     "to 60": SETS["turned"],
@@ -84,6 +84,11 @@ def surface(head: Head, truth: Head) -> float:
     rows = masks["face"] > 0.5
     for name in _LEFT_OUT:
         rows &= masks[name] < 0.3
+    if truth.topology.asset_id != head.topology.asset_id:
+        # What lies inside the nose and behind the lids of one topology is not on the other.
+        shared = np.zeros_like(rows)
+        shared[topology_map("default", "ict").vertices] = True
+        rows &= shared
     points = truth.neutral[rows].astype(np.float64)
     points = points[:: max(1, len(points) // 1500)]
     closest = ClosestPoints(head.neutral, head.topology.faces[head.topology.parts["skin"].faces])

@@ -69,9 +69,13 @@ class _Rows(NamedTuple):
 def outline_pictures(fits: Sequence[PhotoFit]) -> list[int]:
     """Return the numbers of the pictures whose outlines say most, spread over the yaws.
 
+    None of a single picture: its pose is not told well enough to tell a shape from it.
+
     Args:
         fits: Of one person to all pictures.
     """
+    if len(fits) < 2:
+        return []
     yaws = [float(np.arctan2(f.pose.rotation[0, 2], f.pose.rotation[2, 2])) for f in fits]
     turned = [i for i, yaw in enumerate(yaws) if abs(yaw) > _TURNED and fits[i].weight > 0.5]
     turned.sort(key=lambda i: (yaws[i], i))

@@ -33,8 +33,11 @@ def gram(
     padded = np.zeros((blocks * height, width + 1))
     padded[:count, :width] = rows
     padded[:count, width] = right
-    stacked = padded.reshape(blocks, height, width + 1)
-    total = (stacked.transpose(0, 2, 1) @ stacked).sum(axis=0)
+    total, one = np.zeros((width + 1, width + 1)), np.empty((width + 1, width + 1))
+    # One after the other: all at once would be tens of megabytes to write and to read again.
+    for start in range(0, blocks * height, height):
+        block = padded[start : start + height]
+        total += np.matmul(block.T, block, out=one)
     return total[:width, :width], total[:width, width]
 
 
