@@ -352,7 +352,7 @@ def _split(clip: TrackedClip) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the frames to learn from and those that are held out, tracked ones alone."""
     numbers = np.arange(len(clip.faces))
     held = (numbers // _BLOCK) % _EVERY == _EVERY - 1
-    near = np.convolve(held, np.ones(2 * _GAP + 1), mode="same") > 0.5
+    near = np.convolve(held, np.ones(2 * _GAP + 1))[_GAP : _GAP + len(held)] > 0.5
     known = np.isfinite(clip.coefficients[:, 0])
     known &= np.array([face is not None for face in clip.faces], bool)
     return np.flatnonzero(known & ~near), np.flatnonzero(known & held)

@@ -25,6 +25,7 @@ _FARTHEST: Final = 0.012
 """Metres that a rim is moved at most beyond what its shape does."""
 _CLEARANCE: Final = 0.0004
 """Metres between the eyeball and the skin of a lid that passes over it."""
+_FLIP: Final = np.array([-1.0, 1.0, 1.0])
 _CORNER_FADE: Final = 3
 """Columns beyond the corners over which a correction runs out."""
 
@@ -37,54 +38,78 @@ def close_lids(head: Head, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     The right eye is treated as the mirror image of a left one, so that even faces stay even.
     """
     shapes = shapes.copy()
-    flip, mirror = np.array([-1.0, 1.0, 1.0]), head.topology.mirror
+    mirror = head.topology.mirror
     neutral = head.neutral.astype(np.float64)
     left = shipped_contacts()["eye_left"]
-    ball = _Eyeball.of(head, "eye_left", "EyeLeft", flip=None)
+    ball = Eyeball.of(head, "eye_left", "EyeLeft")
     name = COEFFICIENT_INDEX["eyeBlinkLeft"]
-    shapes[name] = _blink(neutral, shapes[name], left, ball)
+    shapes[name] = blink_that_closes(neutral, shapes[name], left, ball)
     # The right eye, seen in a mirror: vertices change places, x changes sign.
-    twin = neutral[mirror] * flip
-    ball = _Eyeball.of(head, "eye_right", "EyeRight", flip=flip)
+    twin = neutral[mirror] * _FLIP
+    ball = Eyeball.of(head, "eye_right", "EyeRight", flip=_FLIP)
     name = COEFFICIENT_INDEX["eyeBlinkRight"]
-    turned = _blink(twin, shapes[name][mirror] * flip, left, ball)
-    shapes[name] = turned[mirror] * flip
+    turned = blink_that_closes(twin, shapes[name][mirror] * _FLIP, left, ball)
+    shapes[name] = turned[mirror] * _FLIP
     return shapes
 
 
 def close_lips(head: Head, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return shapes whose lips just meet where `jawOpen` and `mouthClose` are both one."""
     shapes = shapes.copy()
-    flip, mirror = np.array([-1.0, 1.0, 1.0]), head.topology.mirror
-    contact = shipped_contacts()["mouth"]
-    neutral = head.neutral.astype(np.float64)
-    columns = contact.columns(neutral)
-    lower = np.unique(contact.lower)
-    raised = np.maximum(shapes[_MOUTH_CLOSE, :, 1], 0.0)
-    share = _shares(neutral[:, 0], raised, lower, columns)
-    closed = shapes[_JAW_OPEN] + shapes[_MOUTH_CLOSE]
-    best = np.inf, closed
-    for number in range(_ROUNDS):
-        points = neutral + closed
-        ways = contact.bridges(points, columns)
-        mirrored = contact.bridges(points[mirror] * flip, -columns[::-1])[::-1] * flip
-        ways = 0.5 * (ways + mirrored)
-        if np.abs(ways).max() < best[0]:
-            best = float(np.abs(ways).max()), closed.copy()
-        ways = _eased(ways, number)
-        closed += share[:, None] * _at(neutral[:, 0], columns, ways)
-    shapes[_MOUTH_CLOSE] = best[1] - shapes[_JAW_OPEN]
+    shapes[_MOUTH_CLOSE] = lips_that_close(
+        head.neutral.astype(np.float64),
+        shapes[_JAW_OPEN],
+        shapes[_MOUTH_CLOSE],
+        shipped_contacts()["mouth"],
+        head.topology.mirror,
+    )
     return shapes
 
 
-class _Eyeball:
+def lips_that_close(
+    neutral: NDArray[np.float64],
+    jaw_open: NDArray[np.float64],
+    mouth_close: NDArray[np.float64],
+    contact: Contact,
+    mirror: NDArray[np.integer] | None = None,
+) -> NDArray[np.float64]:
+    """Return a `mouthClose` `(n, 3)` m that closes the lips of an open jaw.
+
+    Args:
+        neutral: `(n, 3)` m, the head at rest.
+        jaw_open: `(n, 3)` m.
+        mouth_close: `(n, 3)` m.
+        contact: The lips.
+        mirror: `(n,)` the vertex on the other side; then even faces stay even.
+    """
+    columns = contact.columns(neutral)
+    raised = np.maximum(mouth_close[:, 1], 0.0)
+    share = _shares(neutral[:, 0], raised, np.unique(contact.lower), columns)
+    closed = jaw_open + mouth_close
+    best = np.inf, closed
+    for number in range(_ROUNDS):
+        ways = contact.bridges(neutral + closed, columns)
+        if mirror is not None:
+            twin = (neutral + closed)[mirror] * _FLIP
+            ways = 0.5 * (ways + contact.bridges(twin, -columns[::-1])[::-1] * _FLIP)
+        if np.abs(ways).max() < best[0]:
+            best = float(np.abs(ways).max()), closed
+        ways = _eased(ways, number)
+        closed = closed + share[:, None] * _at(neutral[:, 0], columns, ways)
+    return best[1] - jaw_open
+
+
+class Eyeball:
     """A ball that lids pass over."""
 
     def __init__(self, centre: NDArray[np.float64], radius: float) -> None:
         self._centre, self._radius = centre, radius
 
     @classmethod
-    def of(cls, head: Head, part: str, joint: str, flip: NDArray[np.float64] | None) -> _Eyeball:
+    def of(
+        cls, head: Head, part: str, joint: str, flip: NDArray[np.float64] | None = None
+    ) -> Eyeball:
+        """Return a head's eyeball, in a mirror where `flip` is given."""
         centre = head.joints[JOINT_NAMES.index(joint)].astype(np.float64)
         points = head.neutral[head.topology.parts[part].vertices] - centre
         radius = float(np.linalg.norm(points, axis=1).max())
@@ -100,13 +125,20 @@ class _Eyeball:
         return self._centre + away * grow[:, None]
 
 
-def _blink(
+def blink_that_closes(
     neutral: NDArray[np.float64],
     shape: NDArray[np.float64],
     contact: Contact,
-    ball: _Eyeball,
+    ball: Eyeball,
 ) -> NDArray[np.float64]:
-    """Return a blink `(n, 3)` m that closes a left eye."""
+    """Return a blink `(n, 3)` m that closes an eye.
+
+    Args:
+        neutral: `(n, 3)` m, the head at rest.
+        shape: `(n, 3)` m, a blink of that eye.
+        contact: The eye's lids.
+        ball: Its eyeball.
+    """
     shape, columns = shape.copy(), contact.columns(neutral)
     best = np.inf, shape
     moving = np.flatnonzero((shape != 0).any(axis=1))

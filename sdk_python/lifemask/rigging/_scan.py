@@ -43,6 +43,8 @@ _FACE_LIKE: Final = 0.010
 """Metres, root mean square, between landmarks and a mean face above which they are no face."""
 _SURELY: Final = 0.006
 """The same, below which no other orientation is tried."""
+_FEWEST_GIVEN: Final = 12
+"""Landmarks that must be given where none are looked for."""
 _FEWEST: Final = 150
 """Landmarks that must lie on the surface."""
 _MIDDLE: Final = np.array([0.0, 0.015, 0.08])
@@ -102,7 +104,13 @@ class ScanFit:
     distance_mm: dict[str, float]
 
 
-def fit_scan(mesh: Mesh, model: HeadModel, landmarker: Landmarker) -> ScanFit:
+def fit_scan(
+    mesh: Mesh,
+    model: HeadModel,
+    landmarker: Landmarker | None,
+    *,
+    landmarks: NDArray[np.floating] | None = None,
+) -> ScanFit:
     """Fit a head to a scan, or to any mesh that has a face.
 
     The mesh is looked at from all sides until the landmarker sees a face; its landmarks, cast
@@ -115,15 +123,22 @@ def fit_scan(mesh: Mesh, model: HeadModel, landmarker: Landmarker) -> ScanFit:
     Args:
         mesh: In any unit and orientation; not mirrored.
         model: Of the head.
-        landmarker: Finds faces in pictures.
+        landmarker: Finds faces in pictures; not asked where the landmarks are given.
+        landmarks: `(478, 3)` on the mesh in its own frame and unit, NaN where unknown, in place of
+            those that are found.
 
     Raises:
-        NoFaceError: No face was seen from any side.
+        NoFaceError: No face was seen from any side, or the landmarks given are those of none.
         InputError: The face that was seen does not lie on the mesh.
     """
-    motion = _upright(mesh, model, landmarker)
-    painted = _painted(mesh, motion)
-    landmarks = _landmarks(painted, model, landmarker)
+    if landmarks is not None:
+        motion = _placed_by(np.asarray(landmarks, np.float64), model)
+        painted, landmarks = _painted(mesh, motion), motion.apply(landmarks)
+    else:
+        assert landmarker is not None
+        motion = _upright(mesh, model, landmarker)
+        painted = _painted(mesh, motion)
+        landmarks = _landmarks(painted, model, landmarker)
     unit, resize = _unit(landmarks, model, motion.scale)
     painted = replace(painted, points=painted.points * resize)
     landmarks = landmarks * resize
@@ -209,6 +224,22 @@ def _upright(mesh: Mesh, model: HeadModel, landmarker: Landmarker) -> Similarity
     raise NoFaceError(
         "no face was seen on the mesh from any side",
         hint="Give a mesh of one head with open eyes, without anything before the face.",
+    )
+
+
+def _placed_by(landmarks: NDArray[np.float64], model: HeadModel) -> Similarity:
+    """Return the motion that brings given landmarks onto the mean head's."""
+    rest = model.landmark_model().neutral[:FACE_POINTS]
+    points = landmarks[:FACE_POINTS]
+    known = np.isfinite(points[:, 0])
+    if known.sum() >= _FEWEST_GIVEN:
+        motion, away = _similar(points, rest, known)
+        if np.sqrt(np.mean(away[known] ** 2)) < _FACE_LIKE:
+            return motion
+    raise NoFaceError(
+        "the landmarks are not those of a face",
+        hint=f"Give at least {_FEWEST_GIVEN} of MediaPipe's 468 points by number, on the mesh, "
+        "in its own frame and unit.",
     )
 
 

@@ -54,6 +54,7 @@ class DeformationTransfer:
         *,
         scale: float = 1.0,
         reach: float = _REACH,
+        trust: NDArray[np.floating] | None = None,
     ) -> DeformationTransfer:
         """Factorise the system of a target.
 
@@ -65,6 +66,7 @@ class DeformationTransfer:
                 connected piece, or `reach` finite.
             scale: How much larger the target is than the source.
             reach: Metres over which movements are held near the source's.
+            trust: `(n,)` factors on how firmly they are held.
         """
         from scipy.sparse import csc_matrix, diags
         from scipy.sparse.linalg import splu
@@ -80,6 +82,7 @@ class DeformationTransfer:
         gradient = csc_matrix((gradients.ravel(), (rows, columns)), shape=shape)
         spread = gradient @ diags(np.repeat(areas, 3))
         mass = np.bincount(faces.ravel(), np.repeat(areas / 3.0, 3), n) / (reach * scale) ** 2
+        mass = mass if trust is None else mass * trust
         system = (spread @ gradient.T + diags(mass)).tocsc()
         used = np.zeros(n, bool)
         used[faces] = True
@@ -110,7 +113,7 @@ class DeformationTransfer:
         Returns:
             `(s, n, 3)` m.
         """
-        count, n = len(deltas), len(self.source)
+        count = len(deltas)
         change = np.zeros((3 * len(self.faces), 3 * count))
         place = change.reshape(len(self.faces), 3, count, 3)
         rest = np.linalg.inv(frames(self.source, self.faces))
@@ -119,9 +122,26 @@ class DeformationTransfer:
             moved = frames(self.source + delta, self.faces[moving])
             gradient = moved @ rest[moving] - np.eye(3)
             place[moving, :, number] = gradient.transpose(0, 2, 1)
+        prior = self.scale * np.asarray(deltas, np.float64)
+        return self.solve(change, prior, held)
+
+    def solve(
+        self,
+        change: NDArray[np.float64],
+        prior: NDArray[np.float64],
+        held: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the shapes that have given gradients, `(s, n, 3)` m.
+
+        Args:
+            change: `(3 m, 3 s)`: of each triangle the deformation gradients less the identity,
+                transposed, of one shape after the other.
+            prior: `(s, n, 3)` m, movements that the result is held near.
+            held: `(s, k, 3)` m, movement of the pinned vertices; none when left out.
+        """
+        count, n = prior.shape[:2]
         right = self._spread @ change
-        prior = self.scale * np.asarray(deltas, np.float64).transpose(1, 0, 2).reshape(n, -1)
-        right += self._mass[:, None] * prior
+        right += self._mass[:, None] * prior.transpose(1, 0, 2).reshape(n, -1)
         result = np.zeros((n, count, 3))
         wanted = right[self.free]
         if held is not None:
