@@ -26,6 +26,12 @@ _DEPTH: Final = 0.045
 """Metres behind the lips at which the mouth is dark."""
 _WIDE_OPEN: Final = 0.02
 """Metres between the lips that let all the light in."""
+_DARKER: Final = {
+    "cavity": np.array([1.0, 1.3, 1.3]),
+    "tongue": np.array([0.9, 1.2, 1.2]),
+    "teeth": np.array([0.5, 0.6, 0.7]),
+}
+"""Powers of the shadow: wet red flesh reddens the light that reaches its depth, teeth stand out."""
 _CLOSED: Final = 0.1
 _LID_SHADOWS: Final = ((0.6, 0.0045), (0.35, 0.0025))
 """Of the upper and the lower lid: how dark its shadow is, and how far it reaches (m)."""
@@ -65,7 +71,7 @@ def inner_keys(
         packed = np.ones(layout.size * layout.size, np.float32)
         packed[texels.index] = np.einsum("nk,nk->n", texels.barycentric, shade[corners])
         picture = packed.reshape(layout.size, layout.size)[region.window]
-        pictures.append(np.repeat(picture[..., None], 3, axis=2))
+        pictures.append(picture[..., None] ** _DARKER.get(region.name, np.ones(3)))
     return pictures, gains
 
 
