@@ -61,6 +61,12 @@ def ict() -> Path | None:
     return path if path.is_file() else None
 
 
+def chromium() -> Path | None:
+    """Return the system's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    return Path(found) if found else None
+
+
 @functools.cache
 def landmarker() -> Path | None:
     """Return the landmarker's model if it and the native libraries it needs are there."""
@@ -95,6 +101,7 @@ def torch() -> Path | None:
 
 TOOL_FINDERS: dict[str, Callable[[], Path | None]] = {
     "bpy": blender_python,
+    "chromium": chromium,
     "evaluation-weights": evaluation_weights,
     "gltf-validator": lambda: node_package("gltf-validator"),
     "ict": ict,

@@ -159,7 +159,7 @@ def test_files_hold_everything_and_are_the_same_every_time(fitted, clip, head, l
         assert np.abs(apart).max() < 1e-4
     assert read.to_files() == files
     record = json.loads(files["key.json"])
-    assert record["data"] == "learnt from the user's own footage"
+    assert record["statement"] == "learnt from the user's own footage"
     assert all(name.startswith("key") for name in files)
     assert sum(map(len, files.values())) < 600_000
 

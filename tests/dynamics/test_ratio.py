@@ -101,7 +101,7 @@ def test_files_say_that_nothing_was_seen_on_the_person(texture, layout):
     files = texture.to_files()
     record = json.loads(files["key.json"])
     assert record["generic"] is True
-    assert record["data"].startswith("generic")
+    assert record["statement"].startswith("generic")
     assert read_back_end("key", files, layout).to_files() == files
 
 

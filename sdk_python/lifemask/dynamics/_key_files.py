@@ -45,7 +45,7 @@ def key_files(texture: KeyTexture) -> dict[str, bytes]:
         "schema": _SCHEMA,
         "kind": texture.kind,
         "generic": texture.generic,
-        "data": texture.data,
+        "statement": texture.data,
         "size": texture.layout.size,
         "keys": KEY_COUNT,
         "channels": MASK_CHANNELS,
@@ -104,7 +104,7 @@ def _parsed(record: dict[str, Any], files: Mapping[str, bytes], layout: Layout) 
         ),
         regions={str(name): _region(part) for name, part in record["regions"].items()},
         range=InputRange.from_dict(record["range"]),
-        data=str(record["data"]),
+        data=str(record["statement"]),
         generic=bool(record["generic"]),
     )
 
