@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lifemask.avatar._container import MANIFEST_NAME, read_package, write_package
+from lifemask.avatar._dynamics_files import dynamics_files, take_dynamics
 from lifemask.avatar._exporters import get_exporter
 from lifemask.avatar._head_file import decode_head_and_hair, encode_head
 from lifemask.avatar._manifest import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from lifemask.appearance import HairCap
     from lifemask.avatar._manifest import Origin
+    from lifemask.dynamics import DynamicTexture
     from lifemask.heads import Head
 
 HEAD_PATH: Final = "head.npz"
@@ -61,6 +63,8 @@ class Avatar:
         preview: `(height, width, 3 or 4)` uint8 sRGB picture of the avatar.
         hair: Cap of hair over the skin, moved by the joint `Head`; its texture is `hair`, sRGB
             with coverage. None where there is none; without it the painted scalp shows.
+        dynamics: What changes the albedo with the expression, by kind: `"network"`, `"linear"`,
+            `"key"`; all of one layout. Empty for an avatar that was not built from a clip.
         attachments: Other files of the package by path; kept when the avatar is saved again.
     """
 
@@ -72,6 +76,7 @@ class Avatar:
     preview: NDArray[np.uint8] | None = None
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     hair: HairCap | None = None
+    dynamics: Mapping[str, DynamicTexture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         printable = self.name.strip() and self.name.isprintable()
@@ -128,6 +133,7 @@ class Avatar:
         head, hair = decode_head_and_hair(files.pop(HEAD_PATH), manifest.head_asset)
         preview = files.pop(PREVIEW_PATH, None)
         textures, models = _take(files, TEXTURES), _take(files, MODELS)
+        dynamics = take_dynamics(files)
         return cls(
             name=manifest.name,
             head=head,
@@ -137,7 +143,15 @@ class Avatar:
             preview=None if preview is None else decode_png(preview, PREVIEW_PATH),
             attachments=files,
             hair=hair,
+            dynamics=dynamics,
         )
+
+    def best_dynamic(self) -> DynamicTexture | None:
+        """Return the dynamic texture that looks best, None where there is none."""
+        from lifemask.dynamics import BACK_ENDS
+
+        kind = next((kind for kind in BACK_ENDS if kind in self.dynamics), None)
+        return None if kind is None else self.dynamics[kind]
 
     def _source_files(self) -> dict[str, bytes]:
         files = dict(self.attachments)
@@ -148,6 +162,7 @@ class Avatar:
                 raise ValueError(problem)
             files[_path(TEXTURES, name)] = encode_png(texture)
         files |= {_path(MODELS, name): bytes(data) for name, data in self.models.items()}
+        files |= dynamics_files(self.dynamics)
         files[HEAD_PATH] = encode_head(self.head, self.hair)
         return files
 

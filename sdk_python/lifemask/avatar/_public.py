@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lifemask._errors import ExportError
 from lifemask.avatar._avatar import HEAD_PATH, TEXTURES, Avatar
 from lifemask.avatar._container import read_package
+from lifemask.avatar._dynamics_files import dynamics_sizes
 from lifemask.avatar._exporters import find_exporter
 from lifemask.avatar._head_file import decode_head
 from lifemask.avatar._pictures import picture_shape
@@ -66,6 +67,7 @@ class AvatarInfo:
     Attributes:
         size_bytes: Sum over all files, unpacked.
         textures: Height, width and channels by texture name.
+        dynamics: Kinds of dynamic textures, each with the bytes of its files.
         consent: One line to show, `"consent unset"` where nobody said anything.
     """
 
@@ -75,6 +77,7 @@ class AvatarInfo:
     face_count: int
     textures: dict[str, tuple[int, int, int]]
     consent: str
+    dynamics: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; unset consent fields are `"unset"`."""
@@ -88,6 +91,7 @@ class AvatarInfo:
             "vertex_count": self.vertex_count,
             "face_count": self.face_count,
             "textures": {name: list(shape) for name, shape in self.textures.items()},
+            "dynamics": dict(self.dynamics),
             "consent": manifest.consent.shown(),
             "consent_report": self.consent,
             "licenses": [asdict(item) for item in manifest.licenses],
@@ -119,4 +123,5 @@ def info(package: str | Path) -> AvatarInfo:
             if path.startswith(folder)
         },
         consent=manifest.consent.report(),
+        dynamics=dynamics_sizes(files),
     )

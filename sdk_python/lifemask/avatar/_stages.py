@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 Arrays = "Mapping[str, NDArray[Any]]"
 
 _LIBRARIES = ("mediapipe", "numpy", "scipy")
-_PACKAGES = ("geometry", "heads", "capture", "tracking", "rigging", "appearance")
+_PACKAGES = ("geometry", "heads", "capture", "tracking", "rigging", "appearance", "dynamics")
 _MEBI = 2.0**20
 
 

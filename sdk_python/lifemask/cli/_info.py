@@ -33,6 +33,8 @@ def _lines(found: AvatarInfo) -> Iterator[str]:
     yield f"head: {asset.id} {asset.version}, {counts}, {len(manifest.identity)} identity modes"
     for name, (height, width, channels) in found.textures.items():
         yield f"texture: {name} {width}×{height}, {channels} channels"
+    for kind, size in found.dynamics.items():
+        yield f"dynamic texture: {kind}, {size / 1e6:.1f} MB"
     for metric, value in manifest.metrics.items():
         yield (
             f"metric: {metric} {value:.4g}"

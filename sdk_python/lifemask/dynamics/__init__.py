@@ -1,6 +1,7 @@
 """Textures that change with the expression: regions, training samples, back-ends."""
 
 from lifemask.dynamics._activation import DRIVER_NAMES, activation_masks, driver_values
+from lifemask.dynamics._choice import choose_frames
 from lifemask.dynamics._compose import (
     add_residual,
     compose,
@@ -22,7 +23,13 @@ from lifemask.dynamics._files import BACK_ENDS, read_back_end
 from lifemask.dynamics._key import KeyRegion, KeyTexture
 from lifemask.dynamics._key_fit import fit_key_textures
 from lifemask.dynamics._linear import LinearTexture
-from lifemask.dynamics._linear_fit import fit_linear, held_out, residual_errors, unseen_shapes
+from lifemask.dynamics._linear_fit import (
+    best_ridges,
+    fit_linear,
+    held_out,
+    residual_errors,
+    unseen_shapes,
+)
 from lifemask.dynamics._network_texture import NetworkTexture
 from lifemask.dynamics._ratio import generic_key_textures
 from lifemask.dynamics._regions import (
@@ -66,6 +73,8 @@ __all__ = [
     "TrainedNetwork",
     "activation_masks",
     "add_residual",
+    "best_ridges",
+    "choose_frames",
     "clip_light_of",
     "compose",
     "decode_residual",

@@ -20,6 +20,8 @@ from lifemask.dynamics._views import PRIOR_WEIGHT
 from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from lifemask.dynamics._samples import TextureSamples
@@ -30,12 +32,12 @@ _COMPONENTS: Final = 32
 """Directions of the features in which texels are regressed."""
 _SMALLEST_SPREAD: Final = 0.04
 """Standard deviation below which a feature is not blown up to one."""
-_RIDGES: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+_RIDGES: Final = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """In frames: what is tried for each group, the best on held-out stretches is taken."""
 _MEAN_RIDGE: Final = 0.3
 """Frames that say "no residual" beside what was seen: rarely seen texels stay nearer to it."""
 _FOLDS: Final = 5
-_TRIED_TEXELS: Final = 1200
+_TRIED_TEXELS: Final = 600
 _CHUNK: Final = 4096
 _SPREAD_TEXELS: Final = 2.0
 """Packed texels over which the mean is carried on into what was never seen."""
@@ -74,7 +76,9 @@ class _Features:
         return cls(centre, turn, np.concatenate([ones, components], axis=1).astype(np.float32))
 
 
-def fit_linear(samples: TextureSamples, *, maps: int = MAPS) -> LinearTexture:
+def fit_linear(
+    samples: TextureSamples, *, maps: int = MAPS, ridges: Mapping[str, float] | None = None
+) -> LinearTexture:
     """Fit the linear back-end to the frames of a clip.
 
     For each texel and channel: min over b of sum w (t - b z)^2 + ridge |b|^2, z the standardised
@@ -86,6 +90,8 @@ def fit_linear(samples: TextureSamples, *, maps: int = MAPS) -> LinearTexture:
     Args:
         samples: See `texture_samples`.
         maps: Basis maps of each group at most, 1 to 15.
+        ridges: By group; those that predict held-out stretches best (see `best_ridges`) when left
+            out.
 
     Raises:
         ValueError: Fewer than two frames.
@@ -94,11 +100,12 @@ def fit_linear(samples: TextureSamples, *, maps: int = MAPS) -> LinearTexture:
         raise ValueError(f"{maps} maps from {len(samples)} frames")
     layout = samples.layout
     features = _Features.of(samples.inputs)
+    chosen = ridges or best_ridges(samples)
     packed = np.full((maps + 1, layout.size * layout.size, 3), ZERO, np.uint8)
     groups = []
     for name in GROUPS:
         index = group_texels(layout, name)
-        group, bytes_ = _fit_group(name, samples, index, features, maps)
+        group, bytes_ = _fit_group(name, samples, index, features, chosen[name], maps)
         packed[: len(bytes_), index] = bytes_
         groups.append(group)
     used = max(len(group.scales) for group in groups)
@@ -106,6 +113,20 @@ def fit_linear(samples: TextureSamples, *, maps: int = MAPS) -> LinearTexture:
     return LinearTexture(
         layout, InputRange.of(samples.inputs), tuple(groups), packed[:used].reshape(shape)
     )
+
+
+def best_ridges(samples: TextureSamples) -> dict[str, float]:
+    """Return for each group the ridge that predicts held-out stretches of the clip best."""
+    count, side = len(samples), samples.layout.size
+    flat = samples.targets.reshape(count, side * side, 3)
+    trust = samples.weights.reshape(count, side * side)
+    components = _Features.of(samples.inputs).components
+    found = {}
+    for name in GROUPS:
+        index = group_texels(samples.layout, name)
+        tried = index[:: max(len(index) // _TRIED_TEXELS, 1)]
+        found[name] = _best_ridge(flat[:, tried], trust[:, tried], components)
+    return found
 
 
 def unseen_shapes(inputs: NDArray[np.floating]) -> tuple[str, ...]:
@@ -164,13 +185,12 @@ def _fit_group(
     samples: TextureSamples,
     index: NDArray[np.int64],
     features: _Features,
+    ridge: float,
     maps: int,
 ) -> tuple[LinearGroup, NDArray[np.uint8]]:
     count, side = len(samples), samples.layout.size
     flat = samples.targets.reshape(count, side * side, 3)
     trust = samples.weights.reshape(count, side * side)
-    tried = index[:: max(len(index) // _TRIED_TEXELS, 1)]
-    ridge = _best_ridge(flat[:, tried], trust[:, tried], features.components)
     size = features.components.shape[1]
     found = np.empty((size, len(index), 3), np.float32)
     for start in range(0, len(index), _CHUNK):
@@ -225,7 +245,6 @@ def _solve(
 def _best_ridge(
     targets: NDArray[np.float16], trust: NDArray[np.uint8], components: NDArray[np.float32]
 ) -> float:
-    """Return the ridge that predicts held-out stretches of the clip best."""
     fold = np.arange(len(components)) * _FOLDS // len(components)
     if len(components) < 4 * _FOLDS:
         return _RIDGES[len(_RIDGES) // 2]
