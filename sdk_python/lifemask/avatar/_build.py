@@ -38,6 +38,7 @@ def build(
     texture_size: int = 2048,
     unpacked: bool = False,
     workers: int | None = None,
+    network: bool = False,
     report: str | Path | None = None,
     summary: Callable[[BuildReport], None] | None = None,
     progress: ProgressCallback = no_progress,
@@ -70,6 +71,9 @@ def build(
         texture_size: Width and height of the albedo, texels; a power of two, 256 to 8192.
         unpacked: Write a folder instead of one file.
         workers: Processes that look at long clips; as many as there are cores when left out.
+        network: Train a texture network on the clips, which takes minutes and needs torch; what
+            moves with the expression is then drawn best. Without it, and from photos, plainer
+            dynamic textures are made in seconds.
         report: Folder for the capture report: `capture.html`, `capture.png`, `capture.json`. It
             shows faces. With them `shapes.png`, a picture of all 52 shapes.
         summary: Receives what was observed, chosen and spent, once the avatar is built.
@@ -79,6 +83,7 @@ def build(
         InputError: No input, no face, several faces and no choice, a face that is cut or too
             small, different people, a file that is not a picture; the subclass says which. Where a
             clip is refused, the hint names a picture of the frame.
+        MissingExtraError: A network is asked for and torch is not installed.
         CacheError: A result cannot be kept, as when the disk is full.
         ModelFileError: The landmarker's model is not on this machine.
         ExportError: The package cannot be written.
@@ -104,7 +109,7 @@ def build(
     name = name or (paths[0] if paths else Path(shape or "")).stem
     remove_old()
     stages = Stages(progress, Cache(name) if any(map(is_video, paths)) else None)
-    job = Job(paths, frames or {}, face, texture_size, workers, shape)
+    job = Job(paths, frames or {}, face, texture_size, workers, shape, network)
     build = Build(job, stages, load_head_model())
 
     sources = build.choose(build.observe())
@@ -122,6 +127,7 @@ def build(
     if fitted is not None:
         textures["hair"] = fitted.texture
         hair = fitted.cap.scaled(scale_between(person.head, head))
+    learnt = build.learn(sources, person, tracks, head, textures["albedo"]) if tracks else None
     picture = stages.run("draw the preview", lambda told: preview(head, textures, hair=hair))
     done = BuildReport.of(sources, person, tracks, baked, stages)
     avatar = Avatar(
@@ -132,11 +138,12 @@ def build(
             identity=tuple(float(x) for x in person.fits[0].identity),
             licenses=used_terms(paths),
             consent=consent or Consent(),
-            metrics=done.metrics,
+            metrics={**done.metrics, **(learnt.metrics if learnt is not None else {})},
         ),
         models={"blendshape_regression": regression_model_bytes()},
         preview=picture,
         hair=hair,
+        dynamics=learnt.dynamics if learnt is not None else {},
     )
     if output is not None:
         stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))

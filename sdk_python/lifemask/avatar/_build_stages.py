@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lifemask.appearance import BakedTextures, FittedHair
+    from lifemask.avatar._clip_dynamics import Learnt
     from lifemask.heads import Head, HeadModel
     from lifemask.rigging import ScanFit
     from lifemask.tracking import FaceChoice, FrameSolution, PhotoFit
@@ -44,6 +46,7 @@ class Job:
         texture_size: Texels.
         workers: Processes for the landmarks of long clips; None for as many as there are cores.
         scan: A mesh of the head, which then tells its shape in place of the pictures.
+        network: Train a texture network, which takes minutes.
     """
 
     paths: Sequence[Path]
@@ -52,6 +55,7 @@ class Job:
     texture_size: int = 2048
     workers: int | None = None
     scan: Path | None = None
+    network: bool = False
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,37 @@ class Build:
             lambda fitted: {} if fitted is None else fitted.to_arrays(),
             lambda arrays: FittedHair.from_arrays(arrays) if arrays else None,
         )
+
+    def learn(
+        self,
+        sources: Sequence[Source],
+        person: Person,
+        tracks: Sequence[Track],
+        head: Head,
+        albedo: NDArray[np.uint8],
+    ) -> Learnt:
+        """Learn the dynamic textures from the clips.
+
+        Args:
+            sources: The inputs.
+            person: Who is shown.
+            tracks: Of the clips.
+            head: Of the person, in its final size.
+            albedo: Its static texture.
+        """
+        from lifemask.avatar._clip_dynamics import ClipDynamics
+        from lifemask.rigging import scale_between
+
+        cameras = {}
+        for picture, fit in zip(person.pictures, person.fits, strict=True):
+            cameras.setdefault(picture.source, fit.camera)
+        scale = scale_between(person.head, head)
+        key = fingerprint(
+            shape=self._shape_key, scale=round(scale, 9), size=self._job.texture_size,
+            albedo=hashlib.sha256(albedo.tobytes()).hexdigest(),
+        )  # fmt: skip
+        clips = ClipDynamics(sources, tracks, cameras, scale, head, albedo)
+        return clips.learn(self._stages, key, network=self._job.network)
 
     def _personal(self, person: Person) -> Person:
         """Give a person their own shapes, and solve the pictures with them."""

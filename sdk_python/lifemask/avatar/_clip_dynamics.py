@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -32,11 +33,13 @@ from lifemask.geometry import Pose, open_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from lifemask.avatar._build_stages import Track
     from lifemask.avatar._evidence import Source
+    from lifemask.avatar._stages import Stages
     from lifemask.dynamics import DynamicTexture
     from lifemask.geometry import Camera
     from lifemask.heads import Head
@@ -46,8 +49,6 @@ FEWEST_FRAMES: Final = 24
 _LIGHT_FRAMES: Final = 24
 _BADLY_FITTED: Final = 2.5
 """Landmark error, multiple of the clip's median, from which a frame is left out."""
-
-Metrics = "Mapping[str, float | int | str | bool]"
 
 
 @dataclass(frozen=True)
@@ -162,23 +163,126 @@ class Learnt:
         return cls({kind: read_back_end(kind, own, layout) for kind, own in files.items()}, metrics)
 
 
+class ClipDynamics:
+    """Learns dynamic textures from the clips of a build.
+
+    Args:
+        sources: The inputs.
+        tracks: Of those that are clips.
+        cameras: By number of the source.
+        scale: How much larger `head` is than that of the tracks.
+        head: In its final size.
+        albedo: Its static texture.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        tracks: Sequence[Track],
+        cameras: Mapping[int, Camera],
+        scale: float,
+        head: Head,
+        albedo: NDArray[np.uint8],
+    ) -> None:
+        self._sources, self._tracks, self._cameras = sources, tracks, cameras
+        self._scale, self._head, self._albedo = scale, head, albedo
+        self._known: TextureSamples | None = None
+
+    def learn(self, stages: Stages, key: str, *, network: bool) -> Learnt:
+        """Run the stages, or take what they gave before.
+
+        Args:
+            stages: Runs and keeps them.
+            key: Changes with all that they depend on.
+            network: Train a texture network as well.
+        """
+        found = stages.kept(
+            "learn the dynamic texture",
+            ("dynamics", key),
+            self._bases,
+            Learnt.to_arrays,
+            Learnt.from_arrays,
+        )
+        if not network or not found.dynamics:
+            return found
+        trained = stages.kept(
+            "train the texture network",
+            ("network", key),
+            lambda told: self._network(told, None if stages.cache is None else stages.cache.place),
+            Learnt.to_arrays,
+            Learnt.from_arrays,
+        )
+        return Learnt({**trained.dynamics, **found.dynamics}, {**found.metrics, **trained.metrics})
+
+    def _bases(self, told: Callable[[float], None]) -> Learnt:
+        """Fit what is fitted in seconds, and measure it on frames that it was not fitted to."""
+        samples = self._samples(lambda share: told(0.6 * share))
+        if samples is None:
+            return Learnt({}, {"dynamic_frames": 0})
+        out = held_out(len(samples))
+        ridges = best_ridges(samples.where(~out))
+        told(0.7)
+        known = fit_linear(samples.where(~out), ridges=ridges)
+        errors = residual_errors(known, samples.where(out))
+        told(0.8)
+        dynamics: dict[str, DynamicTexture] = {"linear": fit_linear(samples, ridges=ridges)}
+        told(0.9)
+        dynamics["key"] = fit_key_textures(samples, self._head)
+        metrics: dict[str, float | int | str | bool] = {
+            "dynamic_frames": len(samples),
+            "dynamic_unseen_shapes": " ".join(unseen_shapes(samples.inputs)),
+        }
+        for name, (before, after) in errors.items():
+            metrics[f"dynamic_{name}_static_rms"] = round(before, 4)
+            metrics[f"dynamic_{name}_linear_rms"] = round(after, 4)
+        return Learnt(dynamics, metrics)
+
+    def _network(self, told: Callable[[float], None], place: Path | None) -> Learnt:
+        from lifemask.dynamics import NetworkTexture, train_network
+
+        samples = self._samples(lambda share: told(0.05 * share))
+        assert samples is not None
+        checkpoint = None if place is None else place / f"training-{samples_key(samples)}.bin"
+        trained = train_network(
+            samples,
+            checkpoint=checkpoint,
+            progress=lambda stage, share: told(0.05 + 0.95 * share),
+        )
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        metrics = {f"dynamic_network_{name}": value for name, value in trained.metrics.items()}
+        return Learnt({"network": NetworkTexture(trained.onnx, samples.layout)}, metrics)
+
+    def _samples(self, told: Callable[[float], None]) -> TextureSamples | None:
+        """Look the regions up in the frames that show most; None where there are too few."""
+        if self._known is None:
+            clips = [
+                ClipFrames.of(
+                    self._sources[one.source], one, self._cameras[one.source], self._scale
+                )
+                for one in self._tracks
+                if one.source in self._cameras
+            ]
+            clips = [clip for clip in clips if len(clip.places)]
+            if sum(len(clip.places) for clip in clips) >= FEWEST_FRAMES:
+                self._known = learn_samples(clips, self._head, self._albedo, told)
+        return self._known
+
+
 def learn_samples(
     clips: Sequence[ClipFrames],
     head: Head,
     albedo: NDArray[np.uint8],
     told: Callable[[float], None],
-) -> TextureSamples | None:
-    """Look the regions up in the frames that show most; None where there are too few.
+) -> TextureSamples:
+    """Look the regions up in the frames that show most, in the order of the clips and of time.
 
     Args:
-        clips: All frames that may be learnt from.
+        clips: All frames that may be learnt from; none is empty.
         head: In its final size.
         albedo: Its static texture.
         told: Hears how far it is.
     """
-    clips = [clip for clip in clips if len(clip.places)]
-    if sum(len(clip.places) for clip in clips) < FEWEST_FRAMES:
-        return None
     chosen = choose_frames(np.concatenate([clip.inputs for clip in clips]))
     layout = face_layout(head.topology)
     found, start, done = [], 0, 0
@@ -197,28 +301,10 @@ def learn_samples(
     return _joined(found)
 
 
-def learn_bases(
-    samples: TextureSamples | None, head: Head, told: Callable[[float], None]
-) -> Learnt:
-    """Fit what is fitted in seconds, and measure it on frames that it was not fitted to."""
-    if samples is None:
-        return Learnt({}, {"dynamic_frames": 0})
-    out = held_out(len(samples))
-    ridges = best_ridges(samples.where(~out))
-    told(0.2)
-    errors = residual_errors(fit_linear(samples.where(~out), ridges=ridges), samples.where(out))
-    told(0.5)
-    dynamics: dict[str, DynamicTexture] = {"linear": fit_linear(samples, ridges=ridges)}
-    told(0.8)
-    dynamics["key"] = fit_key_textures(samples, head)
-    metrics: dict[str, float | int | str | bool] = {
-        "dynamic_frames": len(samples),
-        "dynamic_unseen_shapes": " ".join(unseen_shapes(samples.inputs)),
-    }
-    for name, (before, after) in errors.items():
-        metrics[f"dynamic_{name}_static_rms"] = round(before, 4)
-        metrics[f"dynamic_{name}_linear_rms"] = round(after, 4)
-    return Learnt(dynamics, metrics)
+def samples_key(samples: TextureSamples) -> str:
+    """Return a short name that changes with the samples."""
+    digest = hashlib.sha256(samples.inputs.tobytes() + samples.gains.tobytes())
+    return digest.hexdigest()[:24]
 
 
 def _counted(views: Iterator[SampleView], told: Callable[[int], None]) -> Iterator[SampleView]:

@@ -47,6 +47,10 @@ def build(
         int | None,
         typer.Option("--workers", help="Processes for long clips; one for each core otherwise."),
     ] = None,
+    network: Annotated[
+        bool,
+        typer.Option("--network", help="Train a texture network on the clips: minutes, torch."),
+    ] = False,
     subject: Annotated[
         str | None, typer.Option("--consent-subject", help="Consent: who agreed.")
     ] = None,
@@ -87,6 +91,7 @@ def build(
                 texture_size=texture_size,
                 unpacked=unpacked,
                 workers=workers,
+                network=network,
                 report=report,
                 summary=told.append,
                 progress=progress,
