@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import numpy as np
 from lifemask._errors import InputError
 from lifemask._progress import ProgressCallback, no_progress
 from lifemask.avatar._avatar import Avatar
+from lifemask.dynamics import dynamic_input, view_direction
 from lifemask.geometry import VideoWriter, write_image
 from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_INDEX, COEFFICIENT_NAMES
 from lifemask.rendering import (
@@ -28,8 +29,12 @@ from lifemask.rendering import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lifemask.dynamics import DynamicTexture
+    from lifemask.geometry import Pose
+
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm")
 SIZES = (16, 4096)
+BEST, NONE = "best", "none"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def render(
     expression: Mapping[str, float] | None = None,
     light: Light | None = STUDIO_LIGHT,
     hair: bool = True,
+    dynamic: str = BEST,
     seconds: float = 6.0,
     rate_hz: float = 30.0,
     progress: ProgressCallback = no_progress,
@@ -75,13 +81,16 @@ def render(
         expression: Coefficients by name, 0 to 1; neutral when left out.
         light: Light; `None` shows the texture as it is.
         hair: Draw the cap of hair; without it the painted scalp shows.
+        dynamic: Kind of dynamic texture that is drawn, such as `"linear"`; `"best"` takes the best
+            that the avatar has, `"none"` shows the static texture.
         seconds: Length of a video: the time of one turn.
         rate_hz: Frame rate of a video.
         progress: Called while a video is drawn.
 
     Raises:
         PackageError: The package cannot be read.
-        InputError: A suffix, size, expression or length that cannot be drawn.
+        InputError: A suffix, size, expression or length that cannot be drawn, or a kind of
+            dynamic texture that the avatar does not have.
         ExportError: The file cannot be written.
     """
     if not SIZES[0] <= size <= SIZES[1]:
@@ -90,15 +99,29 @@ def render(
         )
     avatar = package if isinstance(package, Avatar) else Avatar.load(package)
     cap = avatar.hair if hair else None
-    renderer = Renderer(avatar.head, avatar.textures, hair=cap, supersampling=3)
-    vertices = avatar.head.vertices(_coefficients(expression or {}))
+    coefficients = _coefficients(expression or {})
+    texture = chosen_dynamic(avatar, dynamic)
+    vertices = avatar.head.vertices(coefficients)
     path, consent = Path(out), avatar.manifest.consent.report()
+    renderer = Renderer(
+        avatar.head,
+        avatar.textures,
+        hair=cap,
+        supersampling=3,
+        layout=None if texture is None else texture.layout,
+    )
+
+    def look(pose: Pose) -> NDArray[np.float32] | None:
+        if texture is None:
+            return None
+        return texture.evaluate(dynamic_input(coefficients, view=view_direction(pose)))
+
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        turn = _Turn(size, yaw or 0.0, _frame_count(seconds, rate_hz), rate_hz, light)
+        turn = _Turn(size, yaw or 0.0, _frame_count(seconds, rate_hz), rate_hz, light, look)
         turn.write(renderer, vertices, path, progress)
         return RenderReport(path, size, size, turn.frames, consent)
     yaws = TURNTABLE_YAWS if yaw is None else (yaw,)
-    views = turntable(renderer, yaws=yaws, width=size, vertices=vertices, light=light)
+    views = turntable(renderer, yaws=yaws, width=size, vertices=vertices, light=light, dynamic=look)
     image = views[0] if yaw is not None else _sheet(views)
     write_image(path, image)
     return RenderReport(path, image.shape[1], image.shape[0], 1, consent)
@@ -113,6 +136,7 @@ class _Turn:
     frames: int
     rate_hz: float
     light: Light | None
+    look: Callable[[Pose], NDArray[np.float32] | None]
 
     def write(
         self,
@@ -127,8 +151,33 @@ class _Turn:
                 camera, pose = frame_head(
                     renderer.head, self.size, self.size, yaw=yaw, hair=renderer.hair
                 )
-                video.write(renderer.render(vertices, pose=pose, camera=camera, light=self.light))
+                picture = renderer.render(
+                    vertices, pose=pose, camera=camera, light=self.light, dynamic=self.look(pose)
+                )
+                video.write(picture)
                 progress("draw the turn", (index + 1) / self.frames)
+
+
+def chosen_dynamic(avatar: Avatar, kind: str) -> DynamicTexture | None:
+    """Return the dynamic texture of a kind, or the best one, or none.
+
+    Args:
+        avatar: Whose.
+        kind: A kind, `"best"` or `"none"`.
+
+    Raises:
+        InputError: The avatar has none of that kind.
+    """
+    if kind == BEST:
+        return avatar.best_dynamic()
+    if kind == NONE:
+        return None
+    if kind not in avatar.dynamics:
+        raise InputError(
+            f"the avatar has no dynamic texture {kind!r}",
+            hint=f"Use one of {', '.join((*avatar.dynamics, BEST, NONE))}.",
+        )
+    return avatar.dynamics[kind]
 
 
 def _sheet(views: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

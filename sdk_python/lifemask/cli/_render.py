@@ -31,6 +31,14 @@ def render(
     ] = None,
     flat: Annotated[bool, typer.Option("--flat", help="Show the texture without light.")] = False,
     hair: Annotated[bool, typer.Option("--hair/--no-hair", help="Draw the cap of hair.")] = True,
+    dynamic: Annotated[
+        str,
+        typer.Option(
+            "--dynamic",
+            help="Dynamic texture: network, linear, key; best or none.",
+            metavar="KIND",
+        ),
+    ] = "best",
     seconds: Annotated[float, typer.Option("--seconds", help="Length of a video.")] = 6.0,
     rate: Annotated[float, typer.Option("--rate", help="Frames a second of a video.")] = 30.0,
     json: _console.JsonOption = False,
@@ -46,6 +54,7 @@ def render(
             yaw=None if yaw is None else math.radians(yaw),
             expression=dict(_parse(text) for text in expression or []),
             hair=hair,
+            dynamic=dynamic,
             seconds=seconds,
             rate_hz=rate,
             progress=progress,

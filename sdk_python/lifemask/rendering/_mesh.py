@@ -34,6 +34,18 @@ _MATERIALS = {
 }
 
 
+_BAKED_SHINE = {"mouth": 0.1, "tongue": 0.2, "teeth_upper": 0.2, "teeth_lower": 0.2,
+                "eye_left": 0.6, "eye_right": 0.6}  # fmt: skip
+"""Share of the reflection of parts whose dynamic texture has the footage's highlights and shadow
+in it: lips and lids would cover the lamps."""
+
+
+def matte_inside(materials: Materials) -> Materials:
+    """Return materials for a head with a dynamic texture."""
+    share = np.array([_BAKED_SHINE.get(name, 1.0) for name in PART_NAMES], np.float32)
+    return materials._replace(specular=materials.specular * share)
+
+
 def make_mesh(
     head: Head,
     textures: Mapping[str, NDArray[np.uint8]],

@@ -13,7 +13,7 @@ from lifemask.rendering._encoding import decode_table, encode_table
 from lifemask.rendering._framing import after, frame_head, pose_vertices
 from lifemask.rendering._hair import HAIR_PART, add_hair_surface, shade_hair, with_hair
 from lifemask.rendering._light import STUDIO_LIGHT, Light, lamp_arrays
-from lifemask.rendering._mesh import make_mesh
+from lifemask.rendering._mesh import make_mesh, matte_inside
 from lifemask.rendering._occlusion import resting_sky
 from lifemask.rendering._refinement import Refinement
 from lifemask.rendering._scene import (
@@ -192,7 +192,7 @@ class Renderer:
             mesh = self._mesh
             if dynamic is not None:
                 albedo, footprints = self._composer(dynamic).compose(dynamic, footprints)
-                mesh = mesh._replace(albedo=albedo)
+                mesh = mesh._replace(albedo=albedo, materials=matte_inside(mesh.materials))
             if refinement is not None:
                 exact = refinement.positions(exact, _normals(exact, topology.faces))
                 points = _project(exact, camera)

@@ -14,11 +14,12 @@ from lifemask.rendering._light import STUDIO_LIGHT, Light
 from lifemask.rendering._renderer import Renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from lifemask.appearance import HairCap
+    from lifemask.geometry import Pose
     from lifemask.heads import Head
     from lifemask.rendering._background import Background
 
@@ -52,6 +53,7 @@ def turntable(
     vertices: NDArray[np.float32] | None = None,
     light: Light | None = STUDIO_LIGHT,
     background: Background = None,
+    dynamic: Callable[[Pose], NDArray[np.floating] | None] | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Draw a head from several sides.
 
@@ -65,6 +67,7 @@ def turntable(
         vertices: See `Renderer.render`.
         light: See `Renderer.render`.
         background: See `Renderer.render`.
+        dynamic: Gives the output of a dynamic texture for a pose, see `Renderer.render`.
 
     Returns:
         One `(height, width, 3)` uint8 picture for each yaw.
@@ -76,7 +79,14 @@ def turntable(
             renderer.head, width, height or width, yaw=yaw, hair=renderer.hair
         )
         pictures.append(
-            renderer.render(vertices, pose=pose, camera=camera, light=light, background=background)
+            renderer.render(
+                vertices,
+                pose=pose,
+                camera=camera,
+                light=light,
+                background=background,
+                dynamic=None if dynamic is None else dynamic(pose),
+            )
         )
     return pictures
 

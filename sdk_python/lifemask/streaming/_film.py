@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifemask._progress import no_progress
+from lifemask.dynamics import dynamic_input, view_direction
 from lifemask.geometry import Pose, VideoWriter
 from lifemask.rendering import Renderer, frame_head, pose_vertices
 
@@ -98,12 +99,18 @@ def artist(
     distance = float(np.clip(-typical[2], 0.3, 3.0))
     camera, rest = frame_head(avatar.head, SIZE, SIZE, distance=distance, hair=avatar.hair)
     offset = rest.translation - typical - [0.0, _DROP, 0.0]
-    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
+    texture = avatar.best_dynamic()
+    layout = None if texture is None else texture.layout
+    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, layout=layout)
 
     def draw(index: int) -> NDArray[np.uint8]:
         frame = frames[index]
         vertices, _ = pose_vertices(avatar.head, frame)
         pose = Pose.from_quaternion(frame.head_rotation, frame.head_translation + offset)
-        return renderer.render(vertices, pose=pose, camera=camera)
+        look = None
+        if texture is not None:
+            inputs = dynamic_input(frame.coefficients, frame.gaze, view_direction(pose))
+            look = texture.evaluate(inputs)
+        return renderer.render(vertices, pose=pose, camera=camera, dynamic=look)
 
     return draw
