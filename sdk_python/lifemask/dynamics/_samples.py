@@ -32,8 +32,8 @@ class TextureSamples:
         targets: `(n, size, size, 3)` float16, residual in sRGB-encoded albedo with the clip's
             light divided out, within the scale of its region; 0 where nothing was seen.
         weights: `(n, size, size)` uint8, how far a texel can be trusted; 0 where it was not seen.
-            Eyes, teeth and mouth have at least `PRIOR_WEIGHT`: where they are hidden, the target
-            is their shadow.
+            `PRIOR_WEIGHT` where the target is a guess: beside what was seen, and in eyes, teeth
+            and mouth, where it is their shadow.
         layout: Regions and packing.
         frames: `(n,)` int64, number of each frame in its clip.
         gains: `(n,)` float32, exposure of each frame against the clip's light.

@@ -38,8 +38,12 @@ _BEHIND_LASHES: Final = 0.4
 _FAINTEST: Final = 0.02
 _GAIN: Final = (0.5, 2.0)
 _GAIN_TRUST: Final = 0.5
-PRIOR_WEIGHT: Final = 2
-"""Weight, of 255, of what is assumed of eyes, teeth and mouth where a frame does not show them."""
+PRIOR_WEIGHT: Final = 3
+"""Weight, of 255, of what is assumed of texels that a frame does not show: beside those that it
+shows they look alike, and eyes, teeth and mouth lie in the shadow."""
+_REACH: Final = 2.5
+"""Standard deviation, packed texels, over which what is seen is carried on into what is not."""
+_NEAR: Final = 0.02
 _LARGEST_RASTER: Final = 1024
 """Longer side of the z-buffer, pixels."""
 _DARK: Final = 0.05
@@ -122,9 +126,10 @@ class Sampler:
     def look(self, view: SampleView, light: ClipLight | None) -> Look:
         """Return what a frame shows.
 
-        The frame's colour is decoded, divided by exposure and light, and encoded again. Of eyes,
-        teeth and mouth, what is hidden is taken to be in the shadow that a renderer would draw,
-        with next to no trust: no part of them is ever as bright as its albedo.
+        The frame's colour is decoded, divided by exposure and light, and encoded again. What is
+        hidden beside something seen is taken to look like it, and what is hidden of eyes, teeth
+        and mouth to be in the shadow that a renderer would draw, with next to no trust: so no
+        edge shows where the frames end, and no part of a mouth is ever as bright as its albedo.
 
         Args:
             view: The frame.
@@ -140,9 +145,12 @@ class Sampler:
             encoded = np.asarray(linear_to_srgb(linear / (shade * np.float32(gain))), np.float32)
         residual = np.clip(encoded - self._albedo, -self._scale[:, None], self._scale[:, None])
         residual[seen.trust == 0] = 0.0
-        guessed = ~self._skin & (seen.trust == 0)
-        residual[guessed] = self._shadowed(view)[guessed]
-        seen.trust[guessed] = PRIOR_WEIGHT / 255.0
+        hidden = seen.trust == 0
+        shadowed, beside = hidden & ~self._skin, self._carried_on(residual, seen.trust)
+        residual[shadowed] = self._shadowed(view)[shadowed]
+        carried = hidden & (beside[:, 3] > _NEAR)
+        residual[carried] = beside[carried, :3]
+        seen.trust[shadowed | carried] = PRIOR_WEIGHT / 255.0
         return Look(residual, seen.trust, gain)
 
     def lit(self, view: SampleView) -> Lit:
@@ -154,6 +162,24 @@ class Sampler:
             np.asarray(srgb_to_linear(self._albedo[good]), np.float32),
             seen.normals[good],
         )
+
+    def _carried_on(
+        self, residual: NDArray[np.float32], trust: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return `(n, 4)` the mean residual of the trusted texels around each, and their share."""
+        import cv2
+
+        side = self._layout.size
+        packed = np.zeros((side * side, 4), np.float32)
+        packed[self.texels.index, :3] = residual * trust[:, None]
+        packed[self.texels.index, 3] = trust
+        packed = packed.reshape(side, side, 4)
+        for region in self._layout.regions:
+            window = np.ascontiguousarray(packed[region.window])
+            packed[region.window] = cv2.GaussianBlur(window, (0, 0), _REACH)
+        beside = packed.reshape(-1, 4)[self.texels.index]
+        beside[:, :3] /= np.maximum(beside[:, 3:], 1e-6)
+        return beside
 
     def _shadowed(self, view: SampleView) -> NDArray[np.float32]:
         """Return `(n, 3)` the residual that stands for the shadow in the mouth and of the lids."""
