@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hair_caps import small_cap
 from lifemask.dynamics import compose, face_layout
 from lifemask.geometry import Camera, Pose
 from lifemask.heads import COEFFICIENT_INDEX, load_head_model
@@ -73,6 +74,14 @@ def test_the_mouth_is_as_dark_as_the_texture_says(head, albedo):
     lifted = renderer.render(opened, pose=POSE, camera=camera, dynamic=grey)
     darker = shaded.astype(int).mean(axis=2) - lifted.mean(axis=2) < -20
     assert 100 < darker.sum() < 6000  # The open mouth, and the eyes' edges.
+
+
+def test_hair_stays_over_it(head, albedo, output):
+    camera = Camera(128, 128, 250.0)
+    textures = {"albedo": albedo, "hair": np.full((16, 16, 4), 255, np.uint8)}
+    renderer = Renderer(head, textures, hair=small_cap())
+    drawn = renderer.render(pose=POSE, camera=camera, dynamic=output)
+    assert not np.array_equal(drawn, renderer.render(pose=POSE, camera=camera))
 
 
 def test_outputs_of_another_shape_are_refused(head, albedo):

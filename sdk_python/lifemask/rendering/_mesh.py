@@ -42,7 +42,9 @@ in it: lips and lids would cover the lamps."""
 
 def matte_inside(materials: Materials) -> Materials:
     """Return materials for a head with a dynamic texture."""
-    share = np.array([_BAKED_SHINE.get(name, 1.0) for name in PART_NAMES], np.float32)
+    share = np.ones_like(materials.specular)
+    for number, name in enumerate(PART_NAMES):
+        share[number] = _BAKED_SHINE.get(name, 1.0)
     return materials._replace(specular=materials.specular * share)
 
 
