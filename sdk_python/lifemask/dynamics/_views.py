@@ -143,15 +143,16 @@ class Sampler:
             shade = light.shade(seen.normals)
             gain = self._gain(linear, shade, seen.trust)
             encoded = np.asarray(linear_to_srgb(linear / (shade * np.float32(gain))), np.float32)
-        residual = np.clip(encoded - self._albedo, -self._scale[:, None], self._scale[:, None])
-        residual[seen.trust == 0] = 0.0
         hidden = seen.trust == 0
-        shadowed, beside = hidden & ~self._skin, self._carried_on(residual, seen.trust)
-        residual[shadowed] = self._shadowed(view)[shadowed]
+        beside = self._carried_on(encoded, seen.trust)
         carried = hidden & (beside[:, 3] > _NEAR)
-        residual[carried] = beside[carried, :3]
+        shadowed = hidden & ~self._skin & ~carried
+        guess = np.where(carried[:, None], beside[:, :3], self._albedo)
+        guess[shadowed] = self._shadowed(view)[shadowed]
+        residual = np.where(hidden[:, None], guess, encoded) - self._albedo
+        residual = np.clip(residual, -self._scale[:, None], self._scale[:, None])
         seen.trust[shadowed | carried] = PRIOR_WEIGHT / 255.0
-        return Look(residual, seen.trust, gain)
+        return Look(residual.astype(np.float32), seen.trust, gain)
 
     def lit(self, view: SampleView) -> Lit:
         """Return what skin a frame shows well, for `fit_clip_light`."""
@@ -164,14 +165,14 @@ class Sampler:
         )
 
     def _carried_on(
-        self, residual: NDArray[np.float32], trust: NDArray[np.float32]
+        self, colours: NDArray[np.float32], trust: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Return `(n, 4)` the mean residual of the trusted texels around each, and their share."""
+        """Return `(n, 4)` the mean colour of the trusted texels around each, and their share."""
         import cv2
 
         side = self._layout.size
         packed = np.zeros((side * side, 4), np.float32)
-        packed[self.texels.index, :3] = residual * trust[:, None]
+        packed[self.texels.index, :3] = colours * trust[:, None]
         packed[self.texels.index, 3] = trust
         packed = packed.reshape(side, side, 4)
         for region in self._layout.regions:
@@ -182,14 +183,14 @@ class Sampler:
         return beside
 
     def _shadowed(self, view: SampleView) -> NDArray[np.float32]:
-        """Return `(n, 3)` the residual that stands for the shadow in the mouth and of the lids."""
+        """Return `(n, 3)` the encoded albedo in the shadow of the mouth and of the lids."""
         vertices = self._head.vertices(np.asarray(view.coefficients), gaze=view.gaze)
         mouth, *lids = self._shadows
         open_sky = mouth.apply(np.ones(len(vertices), np.float32), vertices)
         for lid in lids:
             lid.apply(open_sky, vertices)
         shaded = srgb_to_linear(self._albedo) * self._spread(open_sky)[:, None]
-        return np.asarray(linear_to_srgb(shaded), np.float32) - self._albedo
+        return np.asarray(linear_to_srgb(shaded), np.float32)
 
     def _gain(
         self, linear: NDArray[np.floating], shade: NDArray[np.float32], trust: NDArray[np.float32]
