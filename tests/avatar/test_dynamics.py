@@ -14,10 +14,10 @@ from PIL import Image
 
 import lifemask
 from lifemask import Avatar, InputError, PackageError
-from lifemask.avatar._build_stages import Track
 from lifemask.avatar._clip_dynamics import ClipFrames, Learnt, learn_samples
 from lifemask.avatar._evidence import Recording, Source
 from lifemask.avatar._render import chosen_dynamic
+from lifemask.avatar._stage_records import Track
 from lifemask.dynamics import (
     INPUT_COUNT,
     VIEW,

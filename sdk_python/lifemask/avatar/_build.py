@@ -89,8 +89,9 @@ def build(
         ExportError: The package cannot be written.
     """
     from lifemask.avatar._build_report import BuildReport
-    from lifemask.avatar._build_stages import Build, Job
+    from lifemask.avatar._build_stages import Build
     from lifemask.avatar._capture_report import write_capture_report
+    from lifemask.avatar._stage_records import Job
     from lifemask.avatar._stages import Stages
     from lifemask.avatar._stages_cache import Cache, remove_old
     from lifemask.geometry import write_image

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lifemask.appearance import BakedTextures
-    from lifemask.avatar._build_stages import Person, Track
     from lifemask.avatar._evidence import Source
+    from lifemask.avatar._stage_records import Person, Track
     from lifemask.avatar._stages import StageCost, Stages
 
 BUILD_NAME: Final = "build.json"

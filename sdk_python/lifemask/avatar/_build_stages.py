@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,14 @@ from lifemask.avatar._capture_judge import judge
 from lifemask.avatar._capture_parallel import observe_clip
 from lifemask.avatar._evidence import Photo, Picture, Recording, Source
 from lifemask.avatar._evidence_refusals import Refusals
+from lifemask.avatar._stage_records import (
+    Job,
+    Person,
+    Track,
+    pack_head,
+    track_of,
+    unpack_head,
+)
 from lifemask.avatar._stages import Stages, file_hash, fingerprint
 from lifemask.tracking import FaceLandmarker, LandmarkShape, Performer, solve_clip
 
@@ -29,75 +36,9 @@ if TYPE_CHECKING:
     from lifemask.appearance import BakedTextures, FittedHair
     from lifemask.avatar._clip_dynamics import Learnt
     from lifemask.heads import Head, HeadModel
-    from lifemask.rigging import ScanFit
-    from lifemask.tracking import FaceChoice, FrameSolution, PhotoFit
+    from lifemask.tracking import PhotoFit
 
 Told = "Callable[[float], None]"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be built.
-
-    Attributes:
-        paths: Clips and photos of one person.
-        frames: `frames[i]` limits input i to those frames.
-        face: Which of several faces is meant.
-        texture_size: Texels.
-        workers: Processes for the landmarks of long clips; None for as many as there are cores.
-        scan: A mesh of the head, which then tells its shape in place of the pictures.
-        network: Train a texture network, which takes minutes.
-    """
-
-    paths: Sequence[Path]
-    frames: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    face: FaceChoice | None = None
-    texture_size: int = 2048
-    workers: int | None = None
-    scan: Path | None = None
-    network: bool = False
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who is shown.
-
-    Attributes:
-        pictures: That the shape was found from.
-        fits: Of the pictures.
-        head: Of the person, in the fits' unknown size.
-        scan: The fit to a scan that the head comes from; its size is then known.
-        shapes: What the report says of the person's own shapes.
-    """
-
-    pictures: Sequence[Picture]
-    fits: Sequence[PhotoFit]
-    head: Head
-    scan: ScanFit | None = None
-    shapes: Mapping[str, float | int | str | bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Track:
-    """Expression, gaze and pose in every frame of one clip.
-
-    Attributes:
-        source: Number of the input.
-        times: `(n,)` s.
-        coefficients: `(n, 52)` in [0, 1]; NaN where the face was lost, like all the others.
-        gaze: `(n, 4)` rad.
-        rotation: `(n, 3, 3)` of the head against the camera.
-        translation: `(n, 3)` m, in the size of `Person.head`.
-        error: `(n,)` landmark error, share of the inter-ocular distance.
-    """
-
-    source: int
-    times: NDArray[np.float64]
-    coefficients: NDArray[np.float64]
-    gaze: NDArray[np.float64]
-    rotation: NDArray[np.float64]
-    translation: NDArray[np.float64]
-    error: NDArray[np.float64]
 
 
 class Build:
@@ -150,12 +91,12 @@ class Build:
             return Person(pictures, fits, head)
 
         def pack(person: Person) -> dict[str, NDArray[Any]]:
-            return evidence.pack_fits(person.fits) | _pack_head(person.head)
+            return evidence.pack_fits(person.fits) | pack_head(person.head)
 
         def unpack(arrays: Mapping[str, NDArray[Any]]) -> Person:
             fits = evidence.unpack_fits(arrays, pictures)
             head = self._model.head(fits[0].identity)
-            return Person(pictures, fits, _unpack_head(arrays, head))
+            return Person(pictures, fits, unpack_head(arrays, head))
 
         place = ("identity", self._shape_key)
         return self._personal(self._stages.kept("solve the identity", place, work, pack, unpack))
@@ -278,9 +219,14 @@ class Build:
             cameras.setdefault(picture.source, fit.camera)
         scale = scale_between(person.head, head)
         key = fingerprint(
-            shape=self._shape_key, scale=round(scale, 9), size=self._job.texture_size,
-            albedo=hashlib.sha256(albedo.tobytes()).hexdigest(),
-        )  # fmt: skip
+            shape=self._shape_key,
+            scale=round(scale, 9),
+            head=[
+                hashlib.sha256(np.ascontiguousarray(one)).hexdigest()
+                for one in (head.neutral, head.expression_deltas, albedo)
+            ],
+            tracks=[hashlib.sha256(one.coefficients).hexdigest() for one in tracks],
+        )
         clips = ClipDynamics(sources, tracks, cameras, scale, head, albedo)
         return clips.learn(self._stages, key, network=self._job.network)
 
@@ -389,7 +335,7 @@ class Build:
                 tuple(person.fits[i] for i in own),
             )
             solved = solve_clip(clip.faces, performer, rate_hz=clip.rate_hz)
-            return _track(number, clip.times, solved)
+            return track_of(number, clip.times, solved)
 
         return self._stages.kept(
             f"track {source.path.name}",
@@ -398,37 +344,3 @@ class Build:
             evidence.pack_record,
             lambda arrays: evidence.unpack_record(Track, arrays),
         )
-
-
-def _track(
-    source: int, times: NDArray[np.float64], solved: Sequence[FrameSolution | None]
-) -> Track:
-    count = len(times)
-    track = Track(
-        source,
-        times,
-        np.full((count, 52), np.nan),
-        np.full((count, 4), np.nan),
-        np.full((count, 3, 3), np.nan),
-        np.full((count, 3), np.nan),
-        np.full(count, np.nan),
-    )
-    for i, solution in enumerate(solved):
-        if solution is not None:
-            track.coefficients[i] = solution.coefficients
-            track.gaze[i] = solution.gaze
-            track.rotation[i] = solution.pose.rotation
-            track.translation[i] = solution.pose.translation
-            track.error[i] = solution.error_interocular
-    return track
-
-
-def _pack_head(head: Head) -> dict[str, NDArray[Any]]:
-    """Return what may differ from the model's head."""
-    parts = {one.name: getattr(head, one.name) for one in dataclasses.fields(head)}
-    return {f"head.{name}": v for name, v in parts.items() if isinstance(v, np.ndarray)}
-
-
-def _unpack_head(arrays: Mapping[str, NDArray[Any]], head: Head) -> Head:
-    parts = {k.removeprefix("head."): v for k, v in arrays.items() if k.startswith("head.")}
-    return dataclasses.replace(head, **parts)

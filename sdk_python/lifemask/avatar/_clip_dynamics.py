@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lifemask.avatar._build_stages import Track
     from lifemask.avatar._evidence import Source
+    from lifemask.avatar._stage_records import Track
     from lifemask.avatar._stages import Stages
     from lifemask.dynamics import DynamicTexture
     from lifemask.geometry import Camera
