@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lifemask._demo import demo
     from lifemask._doctor import doctor
     from lifemask._licenses import licenses
-    from lifemask.avatar import Avatar, Consent, Manifest, build, export, forget, info, render
+    from lifemask.avatar import Avatar, Consent, Manifest, build, export, forget, info, render, rig
     from lifemask.capture import (
         ImageFrame,
         PerformanceFrame,
@@ -65,6 +65,7 @@ _HOMES = {
         "forget",
         "info",
         "render",
+        "rig",
     ),
     "lifemask.capture": (
         "ImageFrame",
@@ -123,6 +124,7 @@ __all__ = [
     "licenses",
     "load_head_model",
     "render",
+    "rig",
     "serve",
     "watch",
 ]

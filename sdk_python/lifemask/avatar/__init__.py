@@ -14,6 +14,7 @@ from lifemask.avatar._manifest import Consent, HeadAsset, Manifest, PackagedFile
 from lifemask.avatar._pictures import encode_png
 from lifemask.avatar._public import AvatarInfo, export, info
 from lifemask.avatar._render import RenderReport, render
+from lifemask.avatar._rig import RigReport, rig
 from lifemask.avatar._stages_cache import Forgotten, cache_directory, forget
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Manifest",
     "PackagedFile",
     "RenderReport",
+    "RigReport",
     "build",
     "cache_directory",
     "encode_png",
@@ -38,4 +40,5 @@ __all__ = [
     "is_video",
     "register_exporter",
     "render",
+    "rig",
 ]

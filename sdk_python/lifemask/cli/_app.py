@@ -23,6 +23,7 @@ COMMANDS = {
     "info": "Show what an avatar package holds.",
     "export": "Convert an avatar package to glTF or another format.",
     "render": "Draw an avatar as pictures.",
+    "rig": "Make the 52 shapes for a head of your own topology, or draw those of an avatar.",
     "serve": "Stream a performance for an avatar over gRPC.",
     "watch": "Receive a stream; show its rate and latency, or draw it into a video.",
     "evaluate": "Measure how much avatars look and move like the people in photos or videos.",

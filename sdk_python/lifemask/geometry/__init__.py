@@ -14,6 +14,7 @@ from lifemask.geometry._colour import linear_to_srgb, srgb_to_linear
 from lifemask.geometry._images import read_image, resize_image, write_image
 from lifemask.geometry._mesh import Mesh
 from lifemask.geometry._mesh_files import MESH_SUFFIXES, read_mesh
+from lifemask.geometry._mesh_morphs import add_morph_targets, mesh_to_glb
 from lifemask.geometry._openness import sky_visibility
 from lifemask.geometry._raster import NEAR, Raster, rasterize, visible_vertices
 from lifemask.geometry._surface import vertex_normals
@@ -39,12 +40,14 @@ __all__ = [
     "VideoFrame",
     "VideoReader",
     "VideoWriter",
+    "add_morph_targets",
     "axis_angle_matrix",
     "closest_barycentric",
     "cross_matrix",
     "linear_to_srgb",
     "matrix_axis_angle",
     "matrix_quaternion",
+    "mesh_to_glb",
     "open_video",
     "quaternion_matrix",
     "quiet_opencv",

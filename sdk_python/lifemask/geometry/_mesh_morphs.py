@@ -68,10 +68,17 @@ def add_morph_targets(raw: bytes, names: Sequence[str], deltas: NDArray[np.float
     return writer.to_bytes()
 
 
-def mesh_to_glb(mesh: Mesh, *, generator: str) -> tuple[bytes, NDArray[np.int64]]:
+def mesh_to_glb(
+    mesh: Mesh, *, generator: str, scale: float = 1.0
+) -> tuple[bytes, NDArray[np.int64]]:
     """Return a mesh as binary glTF, and for each of its vertices the mesh's point.
 
     Points on seams of the texture become several vertices.
+
+    Args:
+        mesh: In its own frame.
+        generator: Who writes the file.
+        scale: Metres per unit of the mesh.
     """
     corners, rows = mesh.faces.reshape(-1), None
     if mesh.uv is not None and mesh.faces_uv is not None:
@@ -81,7 +88,7 @@ def mesh_to_glb(mesh: Mesh, *, generator: str) -> tuple[bytes, NDArray[np.int64]
     else:
         source, rows = np.unique(corners, return_inverse=True)
         vertices = source[:, None]
-    points = mesh.points[source]
+    points = scale * mesh.points[source]
     document: dict[str, Any] = {"asset": {"version": "2.0", "generator": generator}}
     writer = _Writer(document, bytearray())
     normals = vertex_normals(mesh.points, mesh.faces)[source]
@@ -109,7 +116,7 @@ def mesh_to_glb(mesh: Mesh, *, generator: str) -> tuple[bytes, NDArray[np.int64]
     document["meshes"] = [{"name": "Head", "primitives": [primitive]}]
     document["nodes"] = [{"name": "Head", "mesh": 0}]
     document["scenes"], document["scene"] = [{"nodes": [0]}], 0
-    return writer.to_bytes(), source
+    return writer.to_bytes(), source.astype(np.int64)
 
 
 def _meshes(document: dict[str, Any]) -> list[tuple[int, NDArray[np.float64]]]:

@@ -49,17 +49,22 @@ def shape_grid(
         `(height, width, 3)` uint8, nine pictures a row.
     """
     renderer = Renderer(head, textures or {}, supersampling=2)
+    camera, pose = _front(head, size)
+    pictures = []
+    for names in grid_weights().values():
+        coefficients = np.zeros(COEFFICIENT_COUNT, np.float32)
+        coefficients[[COEFFICIENT_INDEX[name] for name in names]] = 1.0
+        pictures.append(renderer.render(head.vertices(coefficients), pose=pose, camera=camera))
+    return contact_sheet(pictures, columns=GRID_COLUMNS, labels=list(grid_weights()))
+
+
+def grid_weights() -> dict[str, tuple[str, ...]]:
+    """Return which shapes are at weight one in each picture, by its label."""
     weights: dict[str, tuple[str, ...]] = dict(_EXTRA)
     for name in COEFFICIENT_NAMES:
         closed = name == "mouthClose"
         weights[f"{name} + jawOpen" if closed else name] = (name, "jawOpen") if closed else (name,)
-    camera, pose = _front(head, size)
-    pictures = []
-    for names in weights.values():
-        coefficients = np.zeros(COEFFICIENT_COUNT, np.float32)
-        coefficients[[COEFFICIENT_INDEX[name] for name in names]] = 1.0
-        pictures.append(renderer.render(head.vertices(coefficients), pose=pose, camera=camera))
-    return contact_sheet(pictures, columns=GRID_COLUMNS, labels=list(weights))
+    return weights
 
 
 def _front(head: Head, size: int) -> tuple[Camera, Pose]:

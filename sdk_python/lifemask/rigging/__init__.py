@@ -8,7 +8,7 @@ from lifemask.rigging._examples import (
     shape_metrics,
     solved_again,
 )
-from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh
+from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh, look_at
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
 from lifemask.rigging._onnx_lint import OnnxViolation, check_onnx, lint_onnx
@@ -23,6 +23,7 @@ from lifemask.rigging._regressor import (
     normalize_landmarks,
     regression_model_bytes,
 )
+from lifemask.rigging._rig import RiggedMesh, rig_mesh
 from lifemask.rigging._scale import (
     MEAN_PUPIL_DISTANCE,
     PUPIL_DISTANCES,
@@ -44,6 +45,7 @@ __all__ = [
     "OnnxViolation",
     "PaintedMesh",
     "Refinement",
+    "RiggedMesh",
     "ScanFit",
     "Similarity",
     "TopologyMap",
@@ -55,12 +57,14 @@ __all__ = [
     "lint_onnx",
     "load_flame",
     "load_other_head",
+    "look_at",
     "normalize_landmarks",
     "outline_pictures",
     "personal_head",
     "refine_from_clips",
     "refine_shape",
     "regression_model_bytes",
+    "rig_mesh",
     "scale_between",
     "scale_to_pupil_distance",
     "shape_metrics",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _JAW_OPEN: Final = COEFFICIENT_INDEX["jawOpen"]
 _MOUTH_CLOSE: Final = COEFFICIENT_INDEX["mouthClose"]
 _ROUNDS: Final = 12
-_SMOOTH_ROUNDS: Final = 5
+_SMOOTH_ROUNDS: Final = 9
 """Rounds in which neighbouring columns are corrected alike; then each closes what is left."""
 _OVERLAP: Final = 0.0001
 """Metres by which closed lids overlap, so that no line of sight is left between them."""
