@@ -106,8 +106,9 @@ class Contact:
     ) -> NDArray[np.float64]:
         """Return what would bring the lower rim to the upper one, `(COLUMNS, 3)` m.
 
-        Straight up by the gap; where neither lies over the other, the way between the nearest
-        vertices without its share along x.
+        Straight up by the gap. Where neither lies over the other, lids take the height that is
+        seen between them, and lips the way between their nearest vertices, without its share
+        along x.
         """
         found = np.zeros((COLUMNS, 3))
         found[:, 1] = self.gaps(points, columns)
@@ -120,7 +121,12 @@ class Contact:
             )
             found[column] = 0.0
             joined = np.abs(one - columns[column]).min(initial=np.inf) < half
-            if len(upper) and len(lower) and not joined:
+            if not (len(upper) and len(lower)) or joined:
+                continue
+            if self.name != "mouth":
+                # Lids are shut by what is seen from the front.
+                found[column, 1] = max(float(upper[:, 1].min() - lower[:, 1].max()), 0.0)
+            else:
                 way = upper[:, None, 1:] - lower[None, :, 1:]
                 nearest = np.argmin(np.sum(way**2, axis=2))
                 found[column, 1:] = way.reshape(-1, 2)[nearest]

@@ -18,13 +18,15 @@ _JAW_OPEN: Final = COEFFICIENT_INDEX["jawOpen"]
 _MOUTH_CLOSE: Final = COEFFICIENT_INDEX["mouthClose"]
 _ROUNDS: Final = 12
 _SMOOTH_ROUNDS: Final = 9
-"""Rounds in which neighbouring columns are corrected alike; then each closes what is left."""
+"""Rounds after which columns are corrected more by themselves."""
 _OVERLAP: Final = 0.0001
 """Metres by which closed lids overlap, so that no line of sight is left between them."""
 _FARTHEST: Final = 0.012
 """Metres that a rim is moved at most beyond what its shape does."""
 _CLEARANCE: Final = 0.0004
 """Metres between the eyeball and the skin of a lid that passes over it."""
+_WIDE: Final = (0.06, 0.24, 0.4, 0.24, 0.06)
+_NARROW: Final = (0.0, 0.18, 0.5, 0.18, 0.0)
 _FLIP: Final = np.array([-1.0, 1.0, 1.0])
 _CORNER_FADE: Final = 3
 """Columns beyond the corners over which a correction runs out."""
@@ -178,13 +180,12 @@ def _shares(
 
 def _eased(values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
     """Return the step of a round for gaps `(COLUMNS, k)`."""
-    return _smooth(values) if number < _SMOOTH_ROUNDS else 0.7 * values
+    return _smooth(values, _WIDE if number < _SMOOTH_ROUNDS else _NARROW)
 
 
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth(values: NDArray[np.float64], kernel: tuple[float, ...] = _WIDE) -> NDArray[np.float64]:
     """Return `(COLUMNS, k)` values with their quick changes along the columns taken out."""
     padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
-    kernel = np.array([0.06, 0.24, 0.4, 0.24, 0.06])
     return sum(kernel[i] * padded[i : i + COLUMNS] for i in range(5))  # type: ignore[return-value]
 
 

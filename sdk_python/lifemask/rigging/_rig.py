@@ -30,8 +30,12 @@ _CANDIDATES: Final = 40
 _NEAR: Final = 0.004
 _FAR: Final = 0.02
 """Metres from our fitted skin up to which a movement is believed wholly, and from which not."""
+_ON: Final = 0.002
+"""Metres within which lids and lips lie on ours; lashes of one piece with them do not."""
 _REACH: Final = 0.012
 """Metres over which movements are held near those of the fitted skin."""
+_BESIDE: Final = 0.0015
+"""Metres over which one piece passes from gums to tongue."""
 _AT_ONCE: Final = 8
 """Shapes that are solved together, for the sake of memory."""
 _JAW_OPEN: Final = COEFFICIENT_INDEX["jawOpen"]
@@ -228,7 +232,7 @@ def _contacts(
     rows = {tuple(face): row for row, face in enumerate(shell.tolist())}
     corner = np.argmin(match.distance[faces], axis=1)
     at = faces[np.arange(len(faces)), corner]
-    on, near = match.faces[at], match.distance[faces].max(axis=1) < _FAR
+    on, near = match.faces[at], match.distance[faces].max(axis=1) < _ON
     found = {}
     for name, ours in shipped_contacts().items():
         sides = [
@@ -285,21 +289,47 @@ def _other_pieces(
         roots = ClosestPoints(points, skin_faces)(points[follows])
         corners = skin_faces[roots.faces]
         moved[:, follows] = np.einsum("nk,enkd->end", roots.barycentric, moved[:, corners])
-    for part in MOUTH_PARTS[1:]:
-        mine = pieces.of_kind(part)
-        if not len(mine):
+    teeth, tongue = pieces.of_kind("teeth_lower"), pieces.of_kind("tongue")
+    rigid = _rigid_jaw(head)
+    for row, (turn, shift) in rigid.items():
+        moved[row, teeth] = points[teeth] @ turn.T + shift - points[teeth]
+    if len(tongue):
+        _move_tongue(points, moved, tongue, rigid, head)
+
+
+def _rigid_jaw(head: Head) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the motion of our lower teeth by the number of the shape."""
+    run = head.topology.parts["teeth_lower"].vertices
+    ours, found = head.neutral[run].astype(np.float64), {}
+    for row in np.flatnonzero(head.expression_deltas[:, run].any(axis=(1, 2))):
+        delta = head.expression_deltas[row, run]
+        found[int(row)] = rigid_motion(ours, ours + delta, np.ones(len(ours)))
+    return found
+
+
+def _move_tongue(
+    points: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    mine: NDArray[np.int64],
+    rigid: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    head: Head,
+) -> None:
+    """Move tongues, in place; gums that are one piece with them go with the teeth beside them."""
+    whole, topology = head.neutral.astype(np.float64), head.topology
+    found = {
+        part: ClosestPoints(whole, topology.faces[topology.parts[part].faces])(points[mine])
+        for part in MOUTH_PARTS
+    }
+    near = np.stack([np.exp(-found[part].distance / _BESIDE) for part in MOUTH_PARTS]) + 1e-12
+    near[0, found["teeth_upper"].distance > found["tongue"].distance + 0.012] = 0.0
+    _, lower, tongue = near / near.sum(axis=0)
+    faces = topology.faces[topology.parts["tongue"].faces][found["tongue"].faces]
+    for row in range(COEFFICIENT_COUNT):
+        deltas = head.expression_deltas[row][faces].astype(np.float64)
+        if not deltas.any() and row not in rigid:
             continue
-        run = head.topology.parts[part].vertices
-        ours = head.neutral[run].astype(np.float64)
-        for row in np.flatnonzero(head.expression_deltas[:, run].any(axis=(1, 2))):
-            delta = head.expression_deltas[row, run].astype(np.float64)
-            if part == "teeth_lower":
-                turn, shift = rigid_motion(ours, ours + delta, np.ones(len(ours)))
-                moved[row, mine] = points[mine] @ turn.T + shift - points[mine]
-            else:
-                faces = head.topology.faces[head.topology.parts[part].faces]
-                roots = ClosestPoints(head.neutral.astype(np.float64), faces)(points[mine])
-                whole = head.expression_deltas[row].astype(np.float64)
-                moved[row, mine] = np.einsum(
-                    "nk,nkd->nd", roots.barycentric, whole[faces[roots.faces]]
-                )
+        own = np.einsum("nk,nkd->nd", found["tongue"].barycentric, deltas)
+        moved[row, mine] = tongue[:, None] * own
+        if row in rigid:
+            turn, shift = rigid[row]
+            moved[row, mine] += lower[:, None] * (points[mine] @ turn.T + shift - points[mine])

@@ -118,9 +118,9 @@ def _kind(points: NDArray[np.float64], head: Head, near: dict[str, ClosestPoints
         # Balls differ from ours in size and depth; what lies on the lids reaches beyond the ball.
         middle = np.linalg.norm(points.mean(axis=0) - centre)
         ball = middle < 0.5 * radius and away.max() < 1.6 * radius
-        if ball or (
-            away.max() < _IN_THE_BALL * radius and np.quantile(away, 0.9) < _ROUND * radius
-        ):
+        if ball or _is_ball(points, centre, radius):
+            return EYE
+        if away.max() < _IN_THE_BALL * radius and np.quantile(away, 0.9) < _ROUND * radius:
             return EYE
     some = points[:: max(1, len(points) // 200)]
     far = {part: float(found(some).distance.mean()) for part, found in near.items()}
@@ -131,3 +131,16 @@ def _kind(points: NDArray[np.float64], head: Head, near: dict[str, ClosestPoints
         del far["tongue"]
     nearest = min(far, key=lambda part: far[part])
     return nearest if far[nearest] < _NEAR_TEETH else FOLLOWS
+
+
+def _is_ball(points: NDArray[np.float64], centre: NDArray[np.float64], radius: float) -> bool:
+    """Whether points lie on a sphere about like an eyeball's (algebraic fit)."""
+    if len(points) < 12:
+        return False
+    near = points - centre
+    rows = np.c_[2.0 * near, np.ones(len(near))]
+    solved = np.linalg.lstsq(rows, np.sum(near**2, axis=1), rcond=None)[0]
+    own = np.sqrt(max(float(solved[3] + solved[:3] @ solved[:3]), 0.0))
+    off = np.abs(np.linalg.norm(near - solved[:3], axis=1) - own)
+    like = 0.6 * radius < own < 1.4 * radius and np.linalg.norm(solved[:3]) < 0.6 * radius
+    return bool(like and np.quantile(off, 0.9) < 0.1 * own)
