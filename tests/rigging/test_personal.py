@@ -147,3 +147,23 @@ def test_pupils_lie_the_given_distance_apart() -> None:
     assert np.linalg.norm(head.joints[4] - head.joints[5]) == pytest.approx(0.060, rel=1e-5)
     with pytest.raises(ValueError, match="pupil"):
         scale_to_pupil_distance(head, 0.63)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("shared", "landmarker")
+def test_lids_and_lips_meet_on_every_portrait() -> None:
+    from lifemask.geometry import read_image
+    from lifemask.rigging import align_to_landmarks
+    from lifemask.tracking import FaceLandmarker, fit_photos
+    from needs import SHARED
+
+    model = load_head_model()
+    portraits = sorted((SHARED / "data" / "portraits").glob("*.jpg"))
+    assert portraits
+    with FaceLandmarker() as landmarker:
+        for portrait in portraits:
+            fits = fit_photos(landmarker.detect(read_image(portrait))[:1], model)
+            head = align_to_landmarks(model.head(fits[0].identity), fits)
+            head = scale_to_pupil_distance(personal_head(head))
+            gaps = worst_gaps_mm(head)
+            assert max(abs(one) for pair in gaps.values() for one in pair) <= 0.5, gaps

@@ -28,8 +28,9 @@ _CLEARANCE: Final = 0.0004
 _WIDE: Final = (0.06, 0.24, 0.4, 0.24, 0.06)
 _NARROW: Final = (0.0, 0.18, 0.5, 0.18, 0.0)
 _FLIP: Final = np.array([-1.0, 1.0, 1.0])
-_CORNER_FADE: Final = 3
-"""Columns beyond the corners over which a correction runs out."""
+_CORNER_HOLD: Final = 1.5
+_CORNER_FADE: Final = 3.5
+"""Columns beyond the last one up to which a correction stays, and at which it has run out."""
 
 
 def close_lids(head: Head, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,6 +196,7 @@ def _at(
     """Return `(n, k)` values between the columns `(COLUMNS, k)`, running out beyond them."""
     width = columns[1] - columns[0]
     before, after = columns[0] - _CORNER_FADE * width, columns[-1] + _CORNER_FADE * width
-    places = np.r_[before, columns, after]
-    padded = np.pad(values, ((1, 1), (0, 0)))
+    held = _CORNER_HOLD * width
+    places = np.r_[before, columns[0] - held, columns, columns[-1] + held, after]
+    padded = np.pad(np.pad(values, ((1, 1), (0, 0)), mode="edge"), ((1, 1), (0, 0)))
     return np.stack([np.interp(x, places, padded[:, k]) for k in range(values.shape[1])], axis=1)
