@@ -67,7 +67,15 @@ DATA_LICENSES = (
         "blendshape_regression.onnx",
         "weights",
         "Apache-2.0",
-        "The lifemask authors; trained on samples of lifemask's own head model only",
+        "The lifemask authors; trained on samples of lifemask's own head model and on landmarks "
+        "that MediaPipe found on renders of its procedural people",
+        True,
+    ),
+    License(
+        "image_regression.onnx",
+        "weights",
+        "Apache-2.0",
+        "The lifemask authors; trained on renders of lifemask's own procedural people only",
         True,
     ),
     License(

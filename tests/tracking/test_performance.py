@@ -141,6 +141,27 @@ def test_known_head_is_taken_as_it_is(faces):
     assert len(frames) == 4
 
 
+def test_second_opinion_is_mixed_in_where_it_counts(faces):
+    class Closed:
+        """Sees closed eyes everywhere and knows nothing of anything else."""
+
+        shares = np.zeros(52)
+
+        def __call__(self, image, face):
+            assert image.ndim == 3
+            assert face.points.shape == (478, 3)
+            return np.ones(52)
+
+    second = Closed()
+    eyes = [COEFFICIENT_INDEX["eyeBlinkLeft"], COEFFICIENT_INDEX["eyeBlinkRight"]]
+    second.shares[eyes] = 0.25
+    plain, mixed = perform(faces)[1], perform(faces, second=second)[1]
+    for before, after in zip(plain, mixed, strict=True):
+        wanted = before.coefficients.copy()
+        wanted[eyes] = 0.75 * wanted[eyes] + 0.25
+        np.testing.assert_allclose(after.coefficients, wanted, atol=1e-6)
+
+
 def test_files_are_smoothed_only_on_request(talk):
     calm = [replace(truth, coefficients=coefficients(), pose=make_pose()) for truth in talk]
     noisy = [see(truth, 2.0, seed=100 + i) for i, truth in enumerate(calm)]

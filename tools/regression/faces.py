@@ -60,7 +60,7 @@ class Variation:
     iris_noise: float = 0.0005
     constant: float = 0.6
     expression: float = 0.7
-    person_error: float = 1.4
+    person_error: float = 1.0
     calibrated: float = 0.5
 
 
@@ -70,10 +70,12 @@ class Samples(NamedTuple):
     Attributes:
         landmarks: `(n, 478, 2)` float32, normalised.
         coefficients: `(n, 52)` float32.
+        gaze: `(n, 4)` float32 rad.
     """
 
     landmarks: NDArray[np.float32]
     coefficients: NDArray[np.float32]
+    gaze: NDArray[np.float32]
 
 
 class _People(NamedTuple):
@@ -135,7 +137,7 @@ class Sampler:
         known = np.flatnonzero(rng.random(count) < self._variation.calibrated)
         offsets = self._neutral_offsets(people.rows(known), rng)
         landmarks[known] = self._normalizer(_as_pixels(landmarks[known]), offsets)
-        return Samples(landmarks, coefficients)
+        return Samples(landmarks, coefficients, gaze)
 
     def _neutral_offsets(self, people: _People, rng: np.random.Generator) -> NDArray[np.float64]:
         """See each person once more, without expression, nearly from the front."""

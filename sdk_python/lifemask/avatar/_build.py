@@ -98,7 +98,6 @@ def build(
     from lifemask.heads import load_head_model
     from lifemask.rendering import preview, shape_grid
     from lifemask.rigging import (
-        regression_model_bytes,
         scale_between,
         scale_to_pupil_distance,
     )
@@ -141,7 +140,7 @@ def build(
             consent=consent or Consent(),
             metrics={**done.metrics, **(learnt.metrics if learnt is not None else {})},
         ),
-        models={"blendshape_regression": regression_model_bytes()},
+        models={"blendshape_regression": build.regressor(sources, tracks)},
         preview=picture,
         hair=hair,
         dynamics=learnt.dynamics if learnt is not None else {},

@@ -194,6 +194,16 @@ class Build:
             lambda arrays: FittedHair.from_arrays(arrays) if arrays else None,
         )
 
+    def regressor(self, sources: Sequence[Source], tracks: Sequence[Track]) -> bytes:
+        """Fit the landmark network to the person, where clips show them."""
+        from lifemask.avatar._personal_regressor import personal_regressor
+
+        if not tracks:
+            return personal_regressor(sources, tracks)
+        return self._stages.run(
+            "fit the landmark network", lambda told: personal_regressor(sources, tracks)
+        )
+
     def learn(
         self,
         sources: Sequence[Source],

@@ -8,6 +8,18 @@ from lifemask.rigging._examples import (
     shape_metrics,
     solved_again,
 )
+from lifemask.rigging._face_regressor import FaceAnswer, FaceRegressor, LiveRegression
+from lifemask.rigging._image_regressor import (
+    IMAGE_CROP_SIZE,
+    IMAGE_FEATURES,
+    IMAGE_SCHEMA,
+    IMAGE_UNSEEN,
+    IMAGE_VALIDITY,
+    ImageAnswer,
+    ImageRegression,
+    face_crop,
+    image_model_bytes,
+)
 from lifemask.rigging._mesh_landmarks import PLAIN_SKIN, PaintedMesh, draw_mesh, look_at
 from lifemask.rigging._normalize import LandmarkNormalizer
 from lifemask.rigging._offsets import align_to_landmarks
@@ -20,9 +32,11 @@ from lifemask.rigging._regressor import (
     REGRESSION_UNSEEN,
     REGRESSION_VALIDITY,
     BlendshapeRegressor,
+    LandmarkAnswer,
     normalize_landmarks,
     regression_model_bytes,
 )
+from lifemask.rigging._regressor_adapt import adapt_regressor
 from lifemask.rigging._rig import RiggedMesh, rig_mesh
 from lifemask.rigging._scale import (
     MEAN_PUPIL_DISTANCE,
@@ -34,6 +48,11 @@ from lifemask.rigging._scan import ScanFit, Similarity, fit_scan
 from lifemask.rigging._topology_map import TopologyMap, topology_map
 
 __all__ = [
+    "IMAGE_CROP_SIZE",
+    "IMAGE_FEATURES",
+    "IMAGE_SCHEMA",
+    "IMAGE_UNSEEN",
+    "IMAGE_VALIDITY",
     "MEAN_PUPIL_DISTANCE",
     "PLAIN_SKIN",
     "PUPIL_DISTANCES",
@@ -41,7 +60,13 @@ __all__ = [
     "REGRESSION_UNSEEN",
     "REGRESSION_VALIDITY",
     "BlendshapeRegressor",
+    "FaceAnswer",
+    "FaceRegressor",
+    "ImageAnswer",
+    "ImageRegression",
+    "LandmarkAnswer",
     "LandmarkNormalizer",
+    "LiveRegression",
     "OnnxViolation",
     "PaintedMesh",
     "Refinement",
@@ -50,10 +75,13 @@ __all__ = [
     "Similarity",
     "TopologyMap",
     "TrackedClip",
+    "adapt_regressor",
     "align_to_landmarks",
     "check_onnx",
     "draw_mesh",
+    "face_crop",
     "fit_scan",
+    "image_model_bytes",
     "lint_onnx",
     "load_flame",
     "load_other_head",

@@ -21,6 +21,15 @@ half as much for the pose as one that never moves."""
 
 _OUTER_CORNERS: Final = (33, 263)
 
+_LOW_PASS: Final = 0.7
+"""Scale below which a picture is blurred before it is made smaller."""
+
+CROP_CENTRE: Final = (0.0, -0.5)
+"""Middle of a face crop in aligned coordinates: below the eyes, about the tip of the nose."""
+
+CROP_SIDE: Final = 1.9
+"""Side of a face crop, distances of the outer eye corners: from the brows to an open jaw."""
+
 
 @dataclass(frozen=True)
 class LandmarkNormalizer:
@@ -85,6 +94,53 @@ class LandmarkNormalizer:
         """
         aligned, rotation = self._align(checked_points(points))
         return (aligned - self.template @ np.swapaxes(rotation, -1, -2)) @ rotation
+
+    def similarity(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return `(2, 3)` from pixels (x right, y down) to the aligned coordinates of a call.
+
+        Args:
+            points: `(478, 2)` or more columns.
+        """
+        array = np.asarray(points, np.float64)
+        aligned, _ = self._align(checked_points(array))
+        known = np.c_[array[:, :2], np.ones(len(array))]
+        return np.linalg.lstsq(known, aligned, rcond=None)[0].T
+
+    def crop(
+        self, picture: NDArray[np.uint8], points: ArrayLike, size: int, margin: float = 1.0
+    ) -> NDArray[np.uint8]:
+        """Cut out the face, upright and in a fixed size.
+
+        Args:
+            picture: `(height, width, 3)` uint8 sRGB.
+            points: `(478, 2)` or more columns, pixels of the picture.
+            size: Side of the result, pixels.
+            margin: How much more than the usual crop is shown.
+
+        Returns:
+            `(size, size, 3)` uint8; where the picture ends its border goes on.
+        """
+        import cv2
+
+        matrix = self.similarity(points)
+        pixels_per_unit = size / (CROP_SIDE * margin)
+        place = pixels_per_unit * np.array([[1.0, 0.0], [0.0, -1.0]])
+        middle = (size - 1) / 2 - place @ np.asarray(CROP_CENTRE)
+        moved = place @ matrix
+        moved[:, 2] += middle
+        shrink = float(np.sqrt(abs(np.linalg.det(moved[:, :2]))))
+        if shrink < _LOW_PASS:
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.4 / shrink), np.uint8)
+        return np.asarray(
+            cv2.warpAffine(
+                picture,
+                moved,
+                (size, size),
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.uint8,
+        )
 
     def _align(
         self, pixels: NDArray[np.float64]

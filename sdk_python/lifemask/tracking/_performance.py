@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -43,11 +43,25 @@ _REST_DISTANCE = 0.6
 """Metres from the camera at which a head stands that has not been seen yet."""
 
 
+class SecondOpinion(Protocol):
+    """Another judgement of the expression, which is mixed into the solver's."""
+
+    @property
+    def shares(self) -> NDArray[np.floating]:
+        """`(52,)` in [0, 1]: its weight in each coefficient."""
+        ...
+
+    def __call__(self, image: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floating]:
+        """Return coefficients `(52,)` in [0, 1] of a face in a picture `(h, w, 3)`."""
+        ...
+
+
 class _Seen(NamedTuple):
-    """One picture's landmarks."""
+    """One picture's landmarks, and the second opinion where one was asked for."""
 
     capture_time_nanos: int
     face: FaceLandmarks | None
+    opinion: NDArray[np.floating] | None = None
 
 
 class TrackedPerformance:
@@ -70,6 +84,7 @@ class TrackedPerformance:
         landmarker: Another one than MediaPipe's; closed with the performance.
         settings: Weights of the solver.
         calibration: The performer's gains and offsets.
+        second: Another judgement of the expression, see `lifemask.rigging.LiveRegression`.
 
     Attributes:
         name: Subject name, that of the pictures.
@@ -94,6 +109,7 @@ class TrackedPerformance:
         landmarker: Landmarker | None = None,
         settings: SolveSettings | None = None,
         calibration: Calibration | None = None,
+        second: SecondOpinion | None = None,
     ) -> None:
         self.name = images.name
         self.rate_hz = images.rate_hz
@@ -108,6 +124,7 @@ class TrackedPerformance:
         self._landmarker = landmarker or FaceLandmarker()
         self._settings = settings or SolveSettings()
         self._calibration = calibration
+        self._second = second
         self._performer: Performer | None = None
 
     @property
@@ -164,15 +181,24 @@ class TrackedPerformance:
                 if refit is not None and refit.done():
                     self._performer, refit = refit.result(), None
                     solver = self._solver(self._performer)
-                last = _frame(one, solver, last, self._calibration)
+                last = self._frame(one, solver, last)
                 yield last
 
     def _solved(self, seen: Iterator[_Seen]) -> Iterator[PerformanceFrame]:
         assert self._performer is not None
         solver, last = self._solver(self._performer), None
         for one in seen:
-            last = _frame(one, solver, last, self._calibration)
+            last = self._frame(one, solver, last)
             yield last
+
+    def _frame(
+        self, one: _Seen, solver: FrameSolver | None, last: PerformanceFrame | None
+    ) -> PerformanceFrame:
+        frame = _frame(one, solver, last, self._calibration)
+        if one.opinion is None or self._second is None or solver is None:
+            return frame
+        mixed = frame.coefficients + self._second.shares * (one.opinion - frame.coefficients)
+        return replace(frame, coefficients=mixed.astype(np.float32))
 
     def _meet(self, faces: list[FaceLandmarks | None]) -> FrameSolver:
         if self._performer is None:
@@ -207,7 +233,10 @@ class TrackedPerformance:
                 self._refuse_crowd(frame)
             face = self._look(frame, (frame.capture_time_nanos - start) / 1e9, last)
             last = face or last
-            yield _Seen(frame.capture_time_nanos, face)
+            opinion = None
+            if face is not None and self._second is not None:
+                opinion = self._second(frame.image, face)
+            yield _Seen(frame.capture_time_nanos, face, opinion)
 
     def _refuse_crowd(self, frame: ImageFrame) -> None:
         """Demand a choice where a file begins with several faces; a camera takes one."""
