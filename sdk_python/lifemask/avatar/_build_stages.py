@@ -99,7 +99,8 @@ class Build:
             return Person(pictures, fits, unpack_head(arrays, head))
 
         place = ("identity", self._shape_key)
-        return self._personal(self._stages.kept("solve the identity", place, work, pack, unpack))
+        person = self._stages.kept("solve the identity", place, work, pack, unpack)
+        return self._personal(person, sources)
 
     def identify_scan(
         self, scan: Path, sources: Sequence[Source]
@@ -240,12 +241,14 @@ class Build:
         clips = ClipDynamics(sources, tracks, cameras, scale, head, albedo)
         return clips.learn(self._stages, key, network=self._job.network)
 
-    def _personal(self, person: Person) -> Person:
-        """Give a person their own shapes, and solve the pictures with them."""
+    def _personal(self, person: Person, sources: Sequence[Source] = ()) -> Person:
+        """Give a person their own rest and shapes, and solve the pictures with them."""
+        from lifemask.avatar._rest_evidence import rested_head
         from lifemask.rigging import personal_head, shape_metrics, solved_again
 
         def work(told: Callable[[float], None]) -> Person:
-            head = personal_head(person.head)
+            rested = rested_head(person.head, sources, person.pictures, person.fits)
+            head = personal_head(rested)
             told(0.5)
             fits = person.fits if person.scan is not None else solved_again(head, person.fits)
             return dataclasses.replace(person, head=head, fits=fits, shapes=shape_metrics(head))

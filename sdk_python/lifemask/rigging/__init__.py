@@ -37,6 +37,7 @@ from lifemask.rigging._regressor import (
     regression_model_bytes,
 )
 from lifemask.rigging._regressor_adapt import adapt_regressor
+from lifemask.rigging._rest_head import settle_at_rest
 from lifemask.rigging._rig import RiggedMesh, rig_mesh
 from lifemask.rigging._scale import (
     MEAN_PUPIL_DISTANCE,
@@ -95,6 +96,7 @@ __all__ = [
     "rig_mesh",
     "scale_between",
     "scale_to_pupil_distance",
+    "settle_at_rest",
     "shape_metrics",
     "solved_again",
     "topology_map",

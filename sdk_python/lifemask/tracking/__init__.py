@@ -30,6 +30,7 @@ from lifemask.tracking._regions import (
     OUTER_EYE_CORNERS,
     REGIONS,
 )
+from lifemask.tracking._rest import shape_at_rest
 from lifemask.tracking._segmentation import guided_coefficients, segment_person
 from lifemask.tracking._settings import SolveSettings, facing_weights, turned_weights
 from lifemask.tracking._shape import LandmarkShape
@@ -79,6 +80,7 @@ __all__ = [
     "parse_face_choice",
     "segment_person",
     "select_face",
+    "shape_at_rest",
     "solve_clip",
     "turned_weights",
 ]
