@@ -9,9 +9,12 @@ import pytest
 
 from landmark_samples import HEIGHT, WIDTH, Truth, coefficients, landmark_model, make_pose, see
 from lifemask.geometry import Camera
+from lifemask.heads import COEFFICIENT_INDEX
 from lifemask.tracking import FrameSolver, LandmarkShape, lid_gaps, lip_gap
-from lifemask.tracking._closure import close_gaps
+from lifemask.tracking._closure import close_gaps, shut_lids
 from lifemask.tracking._regions import LID_PAIRS_LEFT, LID_PAIRS_RIGHT, LIP_PAIRS
+
+BLINKS = [COEFFICIENT_INDEX[name] for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +87,15 @@ def test_lids_that_touch_are_solved_as_touching(shape):
     assert found.coefficients[0] > 0.5
     calm = FrameSolver(shape, camera).solve(face())
     assert np.all(lid_gaps(shape.points(calm.coefficients)) > 0.8 * rest)
+
+
+def test_a_blink_arrives_whatever_holds_it_back(shape):
+    shut = face(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    seen = close_gaps(shut, shape).pixels[:468].astype(np.float64)
+    held_back = np.zeros(52)
+    found = shut_lids(held_back, seen, shape)
+    assert found[BLINKS].min() > 0.95
+    assert np.count_nonzero(found) == 2
+    seen = close_gaps(face(), shape).pixels[:468].astype(np.float64)
+    assert not shut_lids(held_back, seen, shape).any()
+    assert shut_lids(np.where(np.arange(52) == BLINKS[0], 0.3, 0.0), seen, shape)[BLINKS[0]] == 0.3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lifemask.heads import COEFFICIENT_INDEX
 from lifemask.tracking._lids import lid_gaps
 from lifemask.tracking._regions import (
     LID_PAIRS_LEFT,
@@ -63,6 +64,38 @@ def close_gaps(face: FaceLandmarks, shape: LandmarkShape) -> FaceLandmarks:
     factors = _stretched(_gaps(points, LIP_PAIRS) / unit, _LIPS_SHUT, _LIPS_OPEN)
     _scale_gaps(points, LIP_PAIRS, factors, 0.5)
     return replace(face, points=points.astype(np.float32))
+
+
+def shut_lids(
+    coefficients: NDArray[np.float64], seen: NDArray[np.float64], shape: LandmarkShape
+) -> NDArray[np.float64]:
+    """Return the coefficients with blinks that close as far as the lids in the picture do.
+
+    A blink lasts a few frames and moves a few of 468 landmarks: priors, and neighbours in time,
+    keep it from arriving. Where the picture has the lids closing, `eyeBlink*` alone makes up for
+    what is missing; it is never lowered.
+
+    Args:
+        coefficients: `(52,)` as solved.
+        seen: `(468, 2)` pixels, see `close_gaps`.
+        shape: Of the person.
+    """
+    coefficients = coefficients.copy()
+    right, left = OUTER_EYE_CORNERS
+    unit = max(float(np.linalg.norm(seen[left] - seen[right])), 1e-6)
+    rest = lid_gaps(shape.neutral)
+    now = lid_gaps(shape.points(coefficients))
+    sides = (("eyeBlinkLeft", LID_PAIRS_LEFT), ("eyeBlinkRight", LID_PAIRS_RIGHT))
+    for eye, (name, pairs) in enumerate(sides):
+        own = max(float(rest[eye]), 1e-6)
+        opening = float(_gaps(seen, pairs[:_MIDDLE]).mean()) / unit * shape.interocular / own
+        sure = np.clip((_LIDS_OPEN - opening) / (_LIDS_OPEN - _LIDS_SHUT), 0.0, 1.0)
+        missing = float(now[eye]) / own - opening
+        if sure > 0.0 and missing > 0.0:
+            # At weight one the lids of a shape just meet, see `blink_scales`.
+            blink = COEFFICIENT_INDEX[name]
+            coefficients[blink] = min(1.0, coefficients[blink] + sure * missing)
+    return coefficients
 
 
 def _stretched(gaps: NDArray[np.float64], shut: float, opened: float) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from lifemask.capture import PerformanceFrame
 from lifemask.geometry import Camera, Pose, axis_angle_matrix
 from lifemask.heads import COEFFICIENT_COUNT, Head
 from lifemask.tracking._bounded import minimise_in_box
-from lifemask.tracking._closure import close_gaps
+from lifemask.tracking._closure import close_gaps, shut_lids
 from lifemask.tracking._coefficients import SOLVED, CoefficientPrior, highest, step_bounds
 from lifemask.tracking._fit import landmark_error
 from lifemask.tracking._gaze import gaze_coefficients, solve_gaze
@@ -140,6 +140,7 @@ class FrameSolver:
                 gaze_coefficients(gaze, coefficients)
             if np.abs(step[:-3]).max() < _STEP_DONE:
                 break
+        coefficients = shut_lids(coefficients, seen, self._shape)
         points = self._shape.points(coefficients)
         error = landmark_error(points, landmarks.pixels, pose, self._camera)
         return FrameSolution(coefficients, gaze, pose, error)
@@ -179,7 +180,7 @@ class FrameSolver:
             pose: Of the head.
             coefficients: `(52,)`; the `eyeLook*` are replaced by what goes with the gaze.
         """
-        coefficients = coefficients.copy()
+        coefficients = shut_lids(coefficients, self.closed(landmarks), self._shape)
         points = self._shape.points(coefficients)
         unit = interocular_pixels(points, pose, self._camera)
         gaze = solve_gaze(self._shape, points, landmarks.pixels, pose, self._camera, unit)
