@@ -46,8 +46,10 @@ _FEW: Final = 20
 """Frames, counted by how much of the region they show, at which that ridge is doubled."""
 _EVENLY: Final = 0.15
 """How much a driver acts on all of a region that it reaches: shadows fall beyond what moves."""
-_KEEP: Final = 0.05
+_KEEP: Final = 0.005
 """Ridge that holds a refined key to the frames that it was chosen from, in frames per frame."""
+_BATCH: Final = 32
+"""Frames that keys are refined with at a time."""
 
 
 class _Shown(NamedTuple):
@@ -243,14 +245,17 @@ def _refined(
     Per texel a 6 x 6 least squares, held to the chosen frames where the clip says little.
     """
     count = textures.shape[1]
-    left, right = np.zeros((count, KEY_COUNT, KEY_COUNT)), np.zeros((count, KEY_COUNT, 3))
-    for drivers, target, weight in zip(data.drivers, data.targets, data.weights, strict=True):
-        share = key_weights(masks, key_matrix(region, drivers))
-        weighted = share * weight[:, None]
-        left += weighted[:, :, None] * share[:, None, :]
-        right += weighted[:, :, None] * target[:, None, :]
-    hold = _KEEP * len(data.drivers) * np.mean(data.weights) * 0.1 + 1e-6
-    left += hold * np.eye(KEY_COUNT)
+    left = np.zeros((count, KEY_COUNT, KEY_COUNT), np.float32)
+    right = np.zeros((count, KEY_COUNT, 3), np.float32)
+    for first in range(0, len(data.drivers), _BATCH):
+        some = slice(first, first + _BATCH)
+        matrices = [key_matrix(region, drivers) for drivers in data.drivers[some]]
+        shares = np.stack([key_weights(masks, matrix) for matrix in matrices], axis=2)
+        weighted = shares * data.weights[some].T[:, None, :]
+        left += weighted @ np.swapaxes(shares, 1, 2)
+        right += weighted @ np.swapaxes(data.targets[some], 0, 1)
+    hold = np.float32(_KEEP * float(data.weights.sum()) / count + 1e-6)
+    left += hold * np.eye(KEY_COUNT, dtype=np.float32)
     right += hold * np.swapaxes(textures, 0, 1)
     solved = np.linalg.solve(left, right)
     return np.clip(np.swapaxes(solved, 0, 1), -1, 1).astype(np.float32)
