@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 import cv2
@@ -113,6 +114,8 @@ def test_package_loads_and_tells_how_well_it_fits(built):
     assert avatar.preview is not None
     assert min(avatar.preview.shape[:2]) >= 200
     assert avatar.manifest.licenses
+    assert metrics["dynamic_generic"] is True
+    assert json.loads(avatar.dynamics["key"].to_files()["key.json"])["generic"] is True
     assert built.stat().st_size <= 15e6
     assert {"manifest.json", "head.npz", "avatar.glb"} <= unzip(built.read_bytes()).keys()
 

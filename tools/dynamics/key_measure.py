@@ -76,7 +76,9 @@ def measure(clip: Path, step: int, folder: Path) -> None:
         "key, mouth median": lambda x: database.apply(key.evaluate(x), x),
         "linear": fit_linear(train).evaluate,
     }
-    print(f"\n{clip.stem}: {len(train)} frames, {len(test)} held out, fit {seconds:.1f} s of one core")
+    print(
+        f"\n{clip.stem}: {len(train)} frames, {len(test)} held out, fit {seconds:.1f} s of one core"
+    )
     print(" " * 26 + "".join(f"{name:>10}" for name in (*_COLUMNS, "all")))
     for label, method in methods.items():
         print(f"{label:26}" + "".join(f"{value:10.1f}" for value in errors(method, test)))

@@ -127,7 +127,7 @@ def build(
     if fitted is not None:
         textures["hair"] = fitted.texture
         hair = fitted.cap.scaled(scale_between(person.head, head))
-    learnt = build.learn(sources, person, tracks, head, textures["albedo"]) if tracks else None
+    learnt = build.learn(sources, person, tracks, head, textures["albedo"])
     picture = stages.run("draw the preview", lambda told: preview(head, textures, hair=hair))
     done = BuildReport.of(sources, person, tracks, baked, stages)
     avatar = Avatar(
@@ -138,12 +138,12 @@ def build(
             identity=tuple(float(x) for x in person.fits[0].identity),
             licenses=used_terms(paths),
             consent=consent or Consent(),
-            metrics={**done.metrics, **(learnt.metrics if learnt is not None else {})},
+            metrics={**done.metrics, **learnt.metrics},
         ),
         models={"blendshape_regression": build.regressor(sources, tracks)},
         preview=picture,
         hair=hair,
-        dynamics=learnt.dynamics if learnt is not None else {},
+        dynamics=learnt.dynamics,
     )
     if output is not None:
         stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))

@@ -213,15 +213,38 @@ class Build:
         head: Head,
         albedo: NDArray[np.uint8],
     ) -> Learnt:
-        """Learn the dynamic textures from the clips.
+        """Learn the dynamic textures from the clips, or compute what all faces share.
 
         Args:
             sources: The inputs.
             person: Who is shown.
-            tracks: Of the clips.
+            tracks: Of the clips; without any, and where they show too little, folds and shadows
+                of expressions are computed from the head.
             head: Of the person, in its final size.
             albedo: Its static texture.
         """
+        from lifemask.avatar._clip_dynamics import Learnt
+        from lifemask.dynamics import face_layout, generic_key_textures
+
+        learnt = Learnt({}, {})
+        if tracks:
+            learnt = self._learn_clips(sources, person, tracks, head, albedo)
+        if learnt.dynamics:
+            return learnt
+        layout = face_layout(head.topology)
+        texture = self._stages.run(
+            "compute folds and shadows", lambda told: generic_key_textures(head, layout, albedo)
+        )
+        return Learnt({texture.kind: texture}, {**learnt.metrics, "dynamic_generic": True})
+
+    def _learn_clips(
+        self,
+        sources: Sequence[Source],
+        person: Person,
+        tracks: Sequence[Track],
+        head: Head,
+        albedo: NDArray[np.uint8],
+    ) -> Learnt:
         from lifemask.avatar._clip_dynamics import ClipDynamics
         from lifemask.rigging import scale_between
 

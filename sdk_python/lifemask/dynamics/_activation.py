@@ -136,6 +136,8 @@ def _drawn(
     sigma = layout.size / 256
     around = cv2.GaussianBlur(seen, (0, 0), _REACH * sigma) + 1e-6
     for picture in drawn[:-1]:
+        if not picture.any():
+            continue
         wide = cv2.GaussianBlur(picture, (0, 0), _REACH * sigma) / around
         picture[:] = cv2.GaussianBlur(np.where(seen > 0, picture, wide), (0, 0), sigma)
     return drawn[:-1]

@@ -195,7 +195,8 @@ def _skin_ratio(
     shade, depth, step = 1 + picture[..., 0], picture[..., 1], picture[..., 4]
     typical = float(np.median(step[step > 0])) if (step > 0).any() else 1.0
     waves = _WAVELENGTH[region.name] / np.where(step > 0, step, typical)
-    lines = fold_lines(picture[..., 2:4], np.clip(waves, 3, 40), seed=len(moment.shapes))
+    across = picture[..., 2:4] * (depth > 0)[..., None]
+    lines = fold_lines(across, np.clip(waves, 3, 40), seed=len(moment.shapes))
     light = shade * (1 - _soft(depth) * lines)
     return np.asarray(_soft(light)[..., None] ** _TINT, np.float32)
 

@@ -92,7 +92,7 @@ def _mouth_shades(head: Head, gains: NDArray[np.float32]) -> list[NDArray[np.flo
             gains[1, index] = min(apart / _WIDE_OPEN, 1.0)
     behind = np.quantile(head.neutral[rim, 2], 0.9) - head.neutral[:, 2]
     reach = np.clip(1 - behind / _DEPTH, 0, 1) ** 2
-    closed, opened = (0.03 + 0.85 * reach * gap for gap in (_CLOSED, 1.0))
+    closed, opened = (0.03 + 0.7 * reach * gap for gap in (_CLOSED, 1.0))
     return [closed.astype(np.float32), opened.astype(np.float32)]
 
 

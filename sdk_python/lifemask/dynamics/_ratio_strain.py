@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lifemask.heads import Head
 
 _ROUNDS = 1
+_LEAST = 0.005
+"""Compression that no fold comes from."""
 
 
 def vertex_compression(head: Head, moved: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -51,9 +53,12 @@ def compression(
     """
     corners = head.topology.faces[texels.face]
     own = np.einsum("nk,nkd->nd", texels.barycentric, tensors[corners]).reshape(-1, 3, 3)
-    values, vectors = np.linalg.eigh(own)
-    across, step = _in_atlas(head, layout, texels, vectors[:, :, 0])
-    return np.maximum(-values[:, 0], 0).astype(np.float32), across, step
+    some = np.abs(own).max(axis=(1, 2)) > _LEAST
+    values, vectors = np.linalg.eigh(own[some])
+    amount, direction = np.zeros(len(own), np.float32), np.zeros((len(own), 3))
+    amount[some], direction[some] = np.maximum(-values[:, 0], 0), vectors[:, :, 0]
+    across, step = _in_atlas(head, layout, texels, direction)
+    return amount, across, step
 
 
 def _edges(corners: NDArray[np.floating]) -> NDArray[np.float64]:
