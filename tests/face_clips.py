@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifemask.dynamics import Layout, Profile, TextureSamples, dynamic_input, face_layout
+from lifemask.dynamics import (
+    InputRange,
+    Layout,
+    Profile,
+    TextureSamples,
+    dynamic_input,
+    face_layout,
+)
 from lifemask.heads import COEFFICIENT_NAMES, load_head_model
 
 
@@ -45,3 +52,27 @@ def _waves(layout: Layout) -> np.ndarray:
     y, x = np.mgrid[: layout.size, : layout.size] / layout.size
     waves = [np.sin(40 * x + 9 * c) * np.cos(31 * y + 5 * c) for c in range(3)]
     return 0.4 * np.stack(waves, axis=-1).astype(np.float32)
+
+
+def random_network(layout, seed=0, strength=1.0):
+    """Return a module with weights that are nowhere zero, and the same as a file."""
+    import torch
+
+    from lifemask.dynamics._export import InputScaling, network_bytes
+    from lifemask.dynamics._network import build_module, network_spec, tile_cells
+
+    spec = network_spec(layout)
+    cells = tile_cells(layout)
+    network = build_module(spec, cells, seed)
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, tensor in network.named_parameters():
+            if name.startswith(("head", "bend", "weights", "basis", "mean")):
+                tensor += torch.from_numpy(
+                    0.03 * strength * rng.standard_normal(tuple(tensor.shape), np.float32)
+                )
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    low = np.full(59, -0.5, np.float32)
+    mean = rng.normal(0, 0.2, 59).astype(np.float32)
+    scaling = InputScaling(InputRange(low, -low * 2), mean, np.full(59, 2, np.float32))
+    return network, scaling, network_bytes(spec, weights, cells, scaling)

@@ -44,6 +44,7 @@ from lifemask.dynamics._regions import (
     layout_texels,
 )
 from lifemask.dynamics._samples import TextureSamples, texture_samples
+from lifemask.dynamics._shader import NetworkShader, ShaderPass, network_shader
 from lifemask.dynamics._train import TrainedNetwork, train_network
 from lifemask.dynamics._views import PRIOR_WEIGHT, Sampler, SampleView, clip_light_of, packed_albedo
 
@@ -63,12 +64,14 @@ __all__ = [
     "KeyTexture",
     "Layout",
     "LinearTexture",
+    "NetworkShader",
     "NetworkTexture",
     "Profile",
     "Region",
     "RegionTexels",
     "SampleView",
     "Sampler",
+    "ShaderPass",
     "TextureSamples",
     "TrainedNetwork",
     "activation_masks",
@@ -87,6 +90,7 @@ __all__ = [
     "generic_key_textures",
     "held_out",
     "layout_texels",
+    "network_shader",
     "packed_albedo",
     "read_back_end",
     "region_patches",

@@ -60,7 +60,7 @@ def network_bytes(
     Args:
         spec: How large the network is.
         weights: Parameters by their names in the module of `build_module`.
-        cells: Regions by cell, see `region_cells`.
+        cells: Tiles by cell, see `tile_cells`.
         inputs: What the inputs were in training; the limits are kept in the metadata, too.
 
     Returns:
@@ -118,9 +118,7 @@ class _Graph:
         hidden = self._folded("dense", weights, value, inputs)
         hidden = self.node("LeakyRelu", "dense_active", hidden, alpha=SLOPE)
         share = self._folded("weights", weights, value, inputs)
-        bent = self._gemm(
-            "bend", hidden, weights["bend.weight"], np.zeros(spec.rank * spec.regions)
-        )
+        bent = self._gemm("bend", hidden, weights["bend.weight"], np.zeros(spec.rank * spec.tiles))
         share = self.node("Add", "shares", share, bent)
         total = self.node(
             "Add",
@@ -154,15 +152,18 @@ class _Graph:
         cells: NDArray[np.int64],
         share: str,
     ) -> str:
-        table = self._reshape("share_table", share, (spec.rank, spec.regions))
+        table = self._reshape("share_table", share, (spec.rank, spec.tiles))
         spread = self.node("Gather", "cell_shares", table, self._integers("cells", cells), axis=1)
-        spread = self._reshape("share_map", spread, (1, spec.rank, spec.cells, spec.cells))
+        spread = self._reshape("share_map", spread, (1, spec.rank, *cells.shape))
         spread = self._double("double_shares", spread)
-        basis = self.weight("basis", basis_maps(weights, cells, spec).transpose(1, 0, 2, 3))
+        basis = self.weight(
+            "basis", basis_maps(weights["basis"], cells, spec).transpose(1, 0, 2, 3)
+        )
         maps = self.node("Mul", "weighted", basis, spread)
         axis = self._integers("maps_axis", np.array([1]))
         maps = self.node("ReduceSum", "weighted_sum", maps, axis, keepdims=0)
-        maps = self._reshape("basis_map", maps, (1, 3, spec.basis_size, spec.basis_size))
+        maps = self._reshape("basis_map", maps, (1, *weights["mean"].shape))
+        maps = self.node("Add", "with_mean", maps, self.weight("mean", weights["mean"][None]))
         if spec.basis_size < spec.half:
             maps = self._double("double_basis", maps)
         return self._convolution("enlarge", maps, weights["enlarge.weight"], None)

@@ -2,9 +2,9 @@
 
 A residual over the static albedo, as the sum of two parts:
 
-- basis maps at half the output size, weighted in each region by itself: a layer that is linear in
-  the inputs plus one on top of the hidden units. The maps and the linear weights are fitted in
-  closed form before training, so the network starts as good as a ridge regression; a 3 x 3
+- a mean and basis maps at half the output size, weighted in each tile by itself: a layer that is
+  linear in the inputs plus one on top of the hidden units. They start as what a kernel regression
+  predicts (see `_teacher.py`), so training begins where interpolation of the footage ends; a 3 x 3
   convolution that starts as bilinear interpolation makes their sum larger;
 - a convolutional part: a perceptron makes a 16 x 16 picture of a few channels, stages of nearest
   doubling and 3 x 3 convolution make it larger, and the last one writes twelve channels at half
@@ -26,7 +26,6 @@ from lifemask._errors import MissingExtraError
 from lifemask.dynamics._contract import INPUT_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import ModuleType
 
     import torch
@@ -42,6 +41,10 @@ SIZES: Final = (128, 256, 512)
 """Sides of a residual atlas that there are networks for."""
 
 
+_TILE_CELLS: Final = 8
+"""Side of a tile at most, in cells of 2 x 2 texels of the basis maps, about."""
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """How large the network is.
@@ -52,7 +55,7 @@ class NetworkSpec:
         latent: Channels of the 16 x 16 picture it makes.
         widths: Channels of the convolutions at 16, 32, … `size` / 2.
         rank: Basis maps.
-        regions: Regions of the layout, each with weights of its own.
+        tiles: Parts of the output with weights of their own, see `tile_cells`.
     """
 
     size: int
@@ -60,7 +63,7 @@ class NetworkSpec:
     latent: int
     widths: tuple[int, ...]
     rank: int
-    regions: int
+    tiles: int
 
     @property
     def half(self) -> int:
@@ -69,13 +72,8 @@ class NetworkSpec:
 
     @property
     def basis_size(self) -> int:
-        """Side of the basis maps; 128 for the largest output, or the file would outgrow 2 MB."""
-        return min(self.half, 128)
-
-    @property
-    def cells(self) -> int:
-        """Side of the grid that says which region a texel of the basis maps belongs to."""
-        return self.basis_size // 2
+        """Side of the basis maps."""
+        return _basis_size(self.size)
 
 
 def network_spec(layout: Layout) -> NetworkSpec:
@@ -88,19 +86,37 @@ def network_spec(layout: Layout) -> NetworkSpec:
     widths = {128: (32, 24, 16), 256: (32, 32, 24, 16), 512: (32, 32, 24, 16, 16)}
     if size not in widths:
         raise ValueError(f"there is no network for a residual atlas of {size}, only {SIZES}")
-    return NetworkSpec(size, 48, 4, widths[size], rank=8, regions=len(layout.regions))
+    tiles = int(tile_cells(layout).max()) + 1
+    return NetworkSpec(size, 64, 4, widths[size], rank=6, tiles=tiles)
 
 
-def region_cells(layout: Layout, cells: int) -> NDArray[np.int64]:
-    """Return `(cells, cells)`, the number of the region in which each cell's centre lies.
+def tile_cells(layout: Layout) -> NDArray[np.int64]:
+    """Return the number of the tile that each cell of 2 x 2 texels of the basis maps belongs to.
 
-    Cells between the regions, where nothing is shown, count as the first region.
+    Every region is cut into tiles of about 16 x 16 texels, so that each needs few basis maps.
+    Cells between the regions, where nothing is shown, count as the first tile.
+
+    Returns:
+        `(side / 2, side / 2)`, side that of the basis maps.
     """
-    numbers = np.zeros((layout.size, layout.size), np.int64)
-    for number, region in enumerate(layout.regions):
-        numbers[region.window] = number
-    step = layout.size // cells
-    return numbers[step // 2 :: step, step // 2 :: step].copy()
+    side = _basis_size(layout.size) // 2
+    numbers = np.zeros((side, side), np.int64)
+    step, count = layout.size // side, 0
+    for region in layout.regions:
+        x, y, width, height = (round(value / step) for value in region.place)
+        across, down = max(round(width / _TILE_CELLS), 1), max(round(height / _TILE_CELLS), 1)
+        row = np.arange(height) * down // height
+        column = np.arange(width) * across // width
+        part = count + row[:, None] * across + column[None]
+        inside = numbers[y : y + height, x : x + width]
+        inside[:] = part[: inside.shape[0], : inside.shape[1]]
+        count += across * down
+    return numbers
+
+
+def _basis_size(size: int) -> int:
+    """Side of the basis maps; 128 for the largest output, or the file would outgrow 2 MB."""
+    return min(size // 2, 128)
 
 
 def import_torch() -> ModuleType:
@@ -128,7 +144,7 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
 
     Args:
         spec: How large.
-        cells: Regions by cell, see `region_cells`.
+        cells: Tiles by cell, see `tile_cells`.
         seed: Of the first weights.
 
     Raises:
@@ -136,21 +152,20 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
     """
     torch = import_torch()
     nn = torch.nn
-    order = torch.from_numpy(basis_order(cells))
-    counts = np.bincount(cells.ravel(), minlength=spec.regions) * 4
+    slots, largest = tile_slots(cells)
+    order = torch.from_numpy(slots)
 
     class Arrange(torch.autograd.Function):
-        """From region by region to row by row; a permutation, so its inverse is the gradient."""
+        """From tile by tile to row by row; each value is used once, so backwards is a copy."""
 
         @staticmethod
         def forward(context: Any, values: torch.Tensor) -> torch.Tensor:
-            del context
-            return torch.empty_like(values).index_copy_(2, order, values)
+            context.shape = values.shape
+            return values.index_select(2, order)
 
         @staticmethod
         def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
-            del context
-            return gradient.index_select(2, order)
+            return gradient.new_zeros(context.shape).index_copy_(2, order, gradient)
 
     class Network(nn.Module):
         def __init__(self) -> None:
@@ -162,9 +177,10 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
                 nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(channels)
             )
             self.head = nn.Conv2d(channels[-1], 12, 3, padding=1)
-            self.weights = nn.Linear(INPUT_COUNT, spec.rank * spec.regions)
-            self.bend = nn.Linear(spec.hidden, spec.rank * spec.regions, bias=False)
-            self.basis = nn.ParameterList(torch.zeros(spec.rank, 3 * count) for count in counts)
+            self.weights = nn.Linear(INPUT_COUNT, spec.rank * spec.tiles)
+            self.bend = nn.Linear(spec.hidden, spec.rank * spec.tiles, bias=False)
+            self.basis = nn.Parameter(torch.zeros(spec.tiles, spec.rank, 3 * largest))
+            self.mean = nn.Parameter(torch.zeros(3, spec.basis_size, spec.basis_size))
             self.enlarge = nn.Conv2d(3, 12, 3, padding=1, bias=False)
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -175,20 +191,22 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
                 if index:
                     maps = nn.functional.interpolate(maps, scale_factor=2, mode="nearest")
                 maps = nn.functional.leaky_relu(layer(maps), SLOPE)
-            linear = self.weighted_maps(self.weights(inputs) + self.bend(active))
+            sums = self.weighted_maps(self.weights(inputs) + self.bend(active))
             if spec.basis_size < spec.half:
-                linear = nn.functional.interpolate(linear, scale_factor=2, mode="nearest")
-            return self.head(maps) + self.enlarge(linear)
+                sums = nn.functional.interpolate(sums, scale_factor=2, mode="nearest")
+            return self.head(maps) + self.enlarge(sums)
 
-        def weighted_maps(self, weights: torch.Tensor) -> torch.Tensor:
-            by_region = weights.view(-1, spec.rank, spec.regions).unbind(2)
-            parts = [
-                (share @ maps).view(len(weights), 3, -1)
-                for share, maps in zip(by_region, self.basis, strict=True)
-            ]
-            linear = Arrange.apply(torch.cat(parts, dim=2))
-            linear = linear.view(-1, 3, spec.basis_size, spec.basis_size)
-            return linear.contiguous(memory_format=torch.channels_last)
+        def shares(self, inputs: torch.Tensor) -> torch.Tensor:
+            """Weights of the maps `(n, rank tiles)`, tile by tile within each rank."""
+            active = nn.functional.leaky_relu(self.dense(inputs), SLOPE)
+            return self.weights(inputs) + self.bend(active)
+
+        def weighted_maps(self, shares: torch.Tensor) -> torch.Tensor:
+            by_tile = shares.view(-1, spec.rank, spec.tiles).permute(2, 0, 1)
+            parts = by_tile.bmm(self.basis).view(spec.tiles, len(shares), 3, largest)
+            parts = parts.permute(1, 2, 0, 3).reshape(len(shares), 3, -1)
+            sums = Arrange.apply(parts).view(-1, *self.mean.shape) + self.mean
+            return sums.contiguous(memory_format=torch.channels_last)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -197,37 +215,48 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
     return network.to(memory_format=torch.channels_last)
 
 
-def basis_order(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the texels of the basis maps, row by row, in the order of their regions."""
-    return np.argsort(cells.repeat(2, axis=0).repeat(2, axis=1).ravel(), kind="stable")
+def tile_slots(cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return where each texel of the basis maps lies when they are stored tile by tile.
+
+    Returns:
+        `(side side,)` position, `tile * largest` and on, and `largest`, the texels of the largest
+        tile; smaller ones leave a rest unused.
+    """
+    tiles = cells.repeat(2, axis=0).repeat(2, axis=1).ravel()
+    counts = np.bincount(tiles)
+    order = np.argsort(tiles, kind="stable")
+    within = np.arange(len(tiles)) - np.repeat(np.cumsum(counts) - counts, counts)
+    slots = np.empty(len(tiles), np.int64)
+    slots[order] = tiles[order] * counts.max() + within
+    return slots, int(counts.max())
 
 
 def basis_maps(
-    weights: Mapping[str, NDArray[np.float32]], cells: NDArray[np.int64], spec: NetworkSpec
+    stored: NDArray[np.float32], cells: NDArray[np.int64], spec: NetworkSpec
 ) -> NDArray[np.float32]:
-    """Return `(rank, 3, side, side)`, the basis maps among a module's parameters."""
-    parts = [weights[f"basis.{number}"] for number in range(spec.regions)]
-    maps = np.empty((spec.rank, 3, spec.basis_size**2), np.float32)
-    joined = np.concatenate([part.reshape(spec.rank, 3, -1) for part in parts], axis=2)
-    maps[:, :, basis_order(cells)] = joined
+    """Return `(rank, 3, side, side)` of the module's parameter `basis`."""
+    slots, _ = tile_slots(cells)
+    parts = stored.reshape(spec.tiles, spec.rank, 3, -1).transpose(1, 2, 0, 3)
+    maps = parts.reshape(spec.rank, 3, -1)[:, :, slots]
     return maps.reshape(spec.rank, 3, spec.basis_size, spec.basis_size)
 
 
-def split_maps(
+def stored_maps(
     maps: NDArray[np.float32], cells: NDArray[np.int64], spec: NetworkSpec
-) -> list[NDArray[np.float32]]:
-    """Return the parameters `basis.0` … that stand for basis maps; see `basis_maps`."""
-    joined = maps.reshape(spec.rank, 3, -1)[:, :, basis_order(cells)]
-    counts = np.bincount(cells.ravel(), minlength=spec.regions) * 4
-    parts = np.split(joined, np.cumsum(counts)[:-1], axis=2)
-    return [np.ascontiguousarray(part.reshape(spec.rank, -1)) for part in parts]
+) -> NDArray[np.float32]:
+    """Undo `basis_maps`."""
+    slots, largest = tile_slots(cells)
+    parts = np.zeros((spec.rank, 3, spec.tiles * largest), np.float32)
+    parts[:, :, slots] = maps.reshape(spec.rank, 3, -1)
+    parts = parts.reshape(spec.rank, 3, spec.tiles, largest).transpose(2, 0, 1, 3)
+    return np.ascontiguousarray(parts).reshape(spec.tiles, spec.rank, -1)
 
 
 def _first_weights(torch: ModuleType, network: torch.nn.Module) -> None:
     """Zero where the two parts end, He elsewhere; enlarging starts as bilinear interpolation."""
     init = torch.nn.init
     for name, parameter in network.named_parameters():
-        if name.endswith("bias") or name.startswith(("head", "weights", "bend", "basis")):
+        if name.endswith("bias") or name.startswith(("head", "weights", "bend", "basis", "mean")):
             init.zeros_(parameter)
         elif not name.startswith("enlarge"):
             init.kaiming_normal_(parameter, a=SLOPE)

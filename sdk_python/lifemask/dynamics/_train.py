@@ -15,8 +15,7 @@ from lifemask.dynamics._network import (
     build_module,
     import_torch,
     network_spec,
-    region_cells,
-    split_maps,
+    tile_cells,
 )
 from lifemask.dynamics._train_data import (
     TrainingSet,
@@ -27,7 +26,7 @@ from lifemask.dynamics._train_data import (
 )
 from lifemask.dynamics._train_loss import texture_loss
 from lifemask.dynamics._train_preview import write_preview
-from lifemask.dynamics._train_start import linear_start
+from lifemask.dynamics._train_start import teach
 from lifemask.dynamics._train_state import load_state, save_state, training_key
 from lifemask.dynamics._views import packed_albedo
 
@@ -66,7 +65,7 @@ class TrainedNetwork:
         onnx: The file, see `network_bytes`.
         metrics: `steps` done, `best_step` kept, and root mean square errors of the output over
             the held-out tail of the samples, weighted as in training: `static` (no dynamic
-            texture), `linear` (the start) and `network`.
+            texture), `taught` (before the network saw pictures) and `network`.
     """
 
     onnx: bytes
@@ -109,9 +108,9 @@ def train_network(
         raise ValueError(f"steps is {steps}, expected 1 or more")
     import_torch()
     spec = network_spec(samples.layout)
-    cells, inputs = region_cells(samples.layout, spec.cells), input_scaling(samples.inputs)
+    cells, inputs = tile_cells(samples.layout), input_scaling(samples.inputs)
     key = training_key(samples, spec, seed, steps)
-    run = _Run(spec, cells, training_set(samples, inputs), seed, steps)
+    run = _Run(spec, samples.layout, cells, training_set(samples, inputs), seed, steps)
     shape = (samples.layout.size, samples.layout.size, 3)
     grey = np.full(shape, 0.5, np.float32)
     static = grey if albedo is None else packed_albedo(albedo, samples.layout)
@@ -125,7 +124,7 @@ def train_network(
             if checkpoint is not None:
                 save_state(checkpoint, key, run.state())
             if preview is not None:
-                write_preview(preview, run.step, static, run.shown(samples.layout))
+                write_preview(preview, run.step, static, run.shown())
     progress(_STAGE, 1.0)
     return TrainedNetwork(network_bytes(spec, run.best_weights(), cells, inputs), run.metrics())
 
@@ -135,6 +134,7 @@ class _Run:
     """One training, from its first step to its last."""
 
     spec: NetworkSpec
+    layout: Layout
     cells: NDArray[np.int64]
     data: TrainingSet
     seed: int
@@ -156,19 +156,13 @@ class _Run:
         self._best: dict[str, torch.Tensor] = {}
 
     def start(self) -> None:
-        """Fit the linear part and note what it and the static texture score."""
+        """Let a teacher begin and note what its lesson and the static texture score."""
         self.errors["static"] = self._error(self._network)
-        weight, bias, basis = linear_start(self.data, self.cells, self.spec)
-        parts = split_maps(basis, self.cells, self.spec)
-        torch, network = self._torch, self._network
-        start = {"weights.weight": weight, "weights.bias": bias}
-        start |= {f"basis.{number}": part for number, part in enumerate(parts)}
-        with torch.no_grad():
-            for name, value in start.items():
-                network.get_parameter(name).copy_(torch.from_numpy(value))
+        teach(self._network, self.data, self.layout, self.cells, self.spec, self.seed)
+        network = self._network
         self._average = {n: t.detach().clone() for n, t in network.state_dict().items()}
         self.check()
-        self.errors["linear"] = self.best_error
+        self.errors["taught"] = self.best_error
 
     def advance(self) -> None:
         """Do one step."""
@@ -232,11 +226,11 @@ class _Run:
         done = {"steps": float(self.step), "best_step": float(self.best_step)}
         return {**done, **self.errors, "network": self.best_error}
 
-    def shown(self, layout: Layout) -> list[list[NDArray[np.float32]]]:
+    def shown(self) -> list[list[NDArray[np.float32]]]:
         """Return the residuals that were seen and those of the network, for a few samples."""
         data, network = self.data, self._averaged()
         first = data.train if data.train < len(data.inputs) else 0
-        factor = 2.0 * layout.scales() * (layout.masks()[..., None] / np.float32(255))
+        factor = 2.0 * self.layout.scales() * (self.layout.masks()[..., None] / np.float32(255))
         pairs = []
         for index in np.linspace(first, len(data.inputs) - 1, _SHOWN).astype(int):
             with self._torch.no_grad():

@@ -158,3 +158,21 @@ def _chances(distances: NDArray[np.float32]) -> NDArray[np.float64]:
     rarity = near / max(float(near.mean()), 1e-9)
     chances = 0.5 + 0.5 * np.minimum(rarity, _RARE_LIMIT)
     return chances / chances.sum()
+
+
+def varied_inputs(data: TrainingSet, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Return `(count, 59)` normalised inputs such as a game may send.
+
+    Training inputs with tracking noise; half of them on the way to a neighbour, a quarter on the
+    way to any other expression, and a quarter exaggerated.
+    """
+    chosen = rng.choice(data.train, count, p=data.chances)
+    near = data.neighbours[chosen, rng.integers(data.neighbours.shape[1], size=count)]
+    kind = rng.random(count)
+    other = np.where(kind < 0.5, near, rng.integers(data.train, size=count))
+    share = np.where(kind < 0.75, rng.random(count), 0.0)[:, None].astype(np.float32)
+    inputs = data.inputs[chosen]
+    inputs += share * (data.inputs[other] - inputs)
+    more = np.where(kind >= 0.75, 1.0 + 0.5 * rng.random(count), 1.0)[:, None]
+    inputs = inputs * more.astype(np.float32)
+    return inputs + data.noise * rng.standard_normal(inputs.shape, np.float32)

@@ -1,77 +1,193 @@
-"""The closed-form start of a texture network: ridge regression, reduced to a few maps."""
+"""Where the training of a texture network starts: at what a kernel regression predicts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from lifemask.dynamics._train_data import shuffled
+from lifemask.dynamics._network import NetworkSpec, import_torch, stored_maps
+from lifemask.dynamics._teacher import RegionTeacher, fit_teacher
+from lifemask.dynamics._train_data import shuffled, varied_inputs
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
-    from lifemask.dynamics._network import NetworkSpec
+    from lifemask.dynamics._regions import Layout
     from lifemask.dynamics._train_data import TrainingSet
 
-_PENALTIES: Final = (0.003, 0.03, 0.3, 3.0)
-"""Tried; over the number of samples, for inputs of unit variance."""
-_FOLDS: Final = 4
 _MOST: Final = 480
-"""Samples that are fitted; of more, every second, third, …"""
+"""Samples that the teacher keeps; of more, every second, third, …"""
+_FILLINGS: Final = 3
+_LESSONS: Final = 8192
+_LESSON_STEPS: Final = 1500
+_LESSON_BATCH: Final = 256
+_LESSON_RATE: Final = 4e-3
 
 
-def linear_start(
-    data: TrainingSet, cells: NDArray[np.int64], spec: NetworkSpec
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Fit the basis maps and their linear weights to the training samples.
+@dataclass(frozen=True)
+class _Known:
+    """Training samples at the size of the basis maps.
 
-    Ridge regression for each texel and, in each region by itself, the principal directions of
-    what it predicts, weighted by how much the texels count. The penalty is the one with the
-    smallest error on blocks of frames held out in turn.
+    Attributes:
+        inputs: `(n, 59)` normalised.
+        mean: `(3, side, side)`.
+        deviations: `(n, 3 side side)` from the mean, multiplied with `root` and `shown`.
+        shown: The same shape, float16 in [0, 1].
+        root: `(3 side side,)` of what each value counts.
+    """
+
+    inputs: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+    shown: NDArray[np.float16]
+    root: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a teacher says of the shares of the basis maps of one region.
+
+    Attributes:
+        teacher: Of the region.
+        columns: `(k,)` places among the shares `(rank tiles,)`.
+        solved: `(n, k)`, see `RegionTeacher.solve`.
+    """
+
+    teacher: RegionTeacher
+    columns: NDArray[np.int64]
+    solved: NDArray[np.float64]
+
+
+def teach(
+    network: torch.nn.Module,
+    data: TrainingSet,
+    layout: Layout,
+    cells: NDArray[np.int64],
+    spec: NetworkSpec,
+    seed: int,
+) -> None:
+    """Give a network its mean and basis maps, and teach it their weights.
 
     Args:
+        network: See `build_module`; its weights are set.
         data: Only its training samples are read.
-        cells: Regions by cell, see `region_cells`.
-        spec: How many maps, and how large.
-
-    Returns:
-        Weights `(rank regions, 59)` and biases `(rank regions,)`, region by region within each
-        rank, and the maps `(rank, 3, side, side)`, scaled so that weights have unit variance.
+        layout: Of the samples.
+        cells: Tiles by cell, see `tile_cells`.
+        spec: Of the network.
+        seed: Of the lessons.
     """
-    chosen = np.arange(0, data.train, -(-data.train // _MOST))
-    known, root = _pooled(data, chosen, spec.basis_size)
-    ones = np.ones((len(chosen), 1), np.float32)
-    inputs = np.concatenate([data.inputs[chosen], ones], axis=1).astype(np.float64)
-    solution = _ridge(inputs, known, _best_penalty(inputs, known))
-    gram = inputs.T @ inputs
-    factor = np.linalg.cholesky(gram + 1e-9 * np.trace(gram) * np.eye(len(gram)))
-    weights = np.zeros((spec.rank, spec.regions, inputs.shape[1]))
-    maps = np.zeros((spec.rank, known.shape[1]), np.float32)
-    region = np.tile(cells.repeat(2, axis=0).repeat(2, axis=1).ravel(), 3)
-    for number in range(spec.regions):
-        own = np.flatnonzero((region == number) & (root > 0))
-        if not len(own):
+    torch = import_torch()
+    known = _pooled(data, spec.basis_size)
+    maps = np.zeros((spec.rank, known.deviations.shape[1]), np.float32)
+    spread = np.zeros(spec.rank * spec.tiles, np.float32)
+    lessons = []
+    tiles = np.tile(cells.repeat(2, axis=0).repeat(2, axis=1).ravel(), 3)
+    for own in _tiles_of_regions(layout, cells):
+        values = np.flatnonzero(np.isin(tiles, own) & (known.root > 0))
+        if not len(values):
             continue
-        # The directions of the predictions, found through the small side of the solution.
-        part = solution[:, own]
-        found = np.linalg.svd(factor.T @ part, full_matrices=False)[2][: spec.rank]
-        toward = part @ found.T
-        spread = np.maximum((inputs @ toward).std(axis=0), 1e-6)
-        weights[: len(found), number] = (toward / spread).T
-        maps[: len(found), own] = found * spread[:, None] / root[own]
-    flat = weights.reshape(-1, inputs.shape[1]).astype(np.float32)
-    side = spec.basis_size
-    return flat[:, :-1], flat[:, -1], maps.reshape(spec.rank, 3, side, side)
+        deviations = known.deviations[:, values]
+        teacher = fit_teacher(known.inputs, deviations, known.shown[:, values])
+        smooth, deviations = _filled(teacher, known, values)
+        columns, shares = [], []
+        for tile in own:
+            part = tiles[values] == tile
+            if not part.any():
+                continue
+            directions = _principal(smooth[:, part], spec.rank)
+            found = deviations[:, part] @ directions.T
+            size = np.maximum(found.std(axis=0), 1e-6)
+            maps[: len(directions), values[part]] = (
+                directions * size[:, None] / known.root[values[part]]
+            )
+            columns.append(np.arange(len(directions)) * spec.tiles + tile)
+            shares.append(found / size)
+            spread[columns[-1]] = size
+        places, target = np.concatenate(columns), np.concatenate(shares, axis=1)
+        lessons.append(_Lesson(teacher, places, teacher.solve(target)))
+    with torch.no_grad():
+        shape = (spec.rank, 3, spec.basis_size, spec.basis_size)
+        stored = stored_maps(maps.reshape(shape), cells, spec)
+        network.get_parameter("basis").copy_(torch.from_numpy(stored))
+        network.get_parameter("mean").copy_(torch.from_numpy(known.mean))
+    _learn(network, data, lessons, spread, seed)
 
 
-def _pooled(
-    data: TrainingSet, chosen: NDArray[np.int64], side: int
+def _filled(
+    teacher: RegionTeacher, known: _Known, values: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return samples `(n, 3 side side)` and the root of what each value counts.
+    """Return what a teacher predicts for the training frames, and the frames it learnt from.
 
-    What was not seen is filled with the mean of what was; samples come multiplied with the root.
+    What a frame does not show is replaced by what the teacher makes of the others.
     """
+    near = teacher.kernel(known.inputs)
+    shown = known.deviations[:, values]
+    hidden = 1.0 - known.shown[:, values]
+    filled = shown
+    for _ in range(_FILLINGS):
+        smooth = (near @ teacher.solve(filled)).astype(np.float32)
+        filled = shown + hidden * smooth
+    return smooth, filled
+
+
+def _learn(
+    network: torch.nn.Module,
+    data: TrainingSet,
+    lessons: list[_Lesson],
+    spread: NDArray[np.float32],
+    seed: int,
+) -> None:
+    """Fit the shares to what the teachers say of many inputs, seen or between those seen."""
+    torch, rng = import_torch(), np.random.default_rng((seed, 2**31))
+    inputs = varied_inputs(data, rng, _LESSONS)
+    wanted = np.zeros((_LESSONS, len(spread)), np.float32)
+    for lesson in lessons:
+        wanted[:, lesson.columns] = lesson.teacher.kernel(inputs) @ lesson.solved
+    weight = torch.from_numpy(np.square(spread) / max(float(np.square(spread).mean()), 1e-12))
+    lessons_in, lessons_out = torch.from_numpy(inputs), torch.from_numpy(wanted)
+    taught = [p for n, p in network.named_parameters() if n.split(".")[0] in _TAUGHT]
+    optimizer = torch.optim.Adam(taught, lr=_LESSON_RATE, fused=True)
+    for step in range(_LESSON_STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = _LESSON_RATE * (1.0 - step / _LESSON_STEPS)
+        chosen = torch.from_numpy(rng.integers(_LESSONS, size=_LESSON_BATCH))
+        optimizer.zero_grad(set_to_none=True)
+        error = network.shares(lessons_in[chosen]) - lessons_out[chosen]
+        (error.square() * weight).mean().backward()
+        optimizer.step()
+
+
+_TAUGHT: Final = ("dense", "weights", "bend")
+
+
+def _tiles_of_regions(layout: Layout, cells: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    step = layout.size // len(cells)
+    found = []
+    for region in layout.regions:
+        x, y, width, height = (round(value / step) for value in region.place)
+        found.append(np.unique(cells[y : y + height, x : x + width]))
+    return found
+
+
+def _principal(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the first right singular vectors `(k, m)` of `(n, m)`, k at most `count`."""
+    small = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+    values, vectors = np.linalg.eigh(small.astype(np.float64))
+    kept = np.flatnonzero(values > 1e-9 * max(float(values.max()), 1e-30))[::-1][:count]
+    directions = vectors[:, kept].T
+    if len(rows) < rows.shape[1]:
+        directions = directions @ rows / np.sqrt(values[kept])[:, None]
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(directions)), largest])
+    return (directions * signs[:, None]).astype(np.float32)
+
+
+def _pooled(data: TrainingSet, side: int) -> _Known:
+    """Return training samples at the size of the basis maps."""
+    chosen = np.arange(0, data.train, -(-data.train // _MOST))
     shape = (*data.importance.shape, 3)
     total, weight = np.zeros(shape, np.float32), np.full((*shape[:2], 1), 1e-6, np.float32)
     for index in chosen:
@@ -80,12 +196,21 @@ def _pooled(
         weight += share
     mean = total / weight
     root = np.sqrt(_block_means(data.importance[..., None], side)[..., 0])
-    known = np.empty((len(chosen), 3, side, side), np.float32)
+    deviations = np.empty((len(chosen), 3, side, side), np.float32)
+    shown = np.empty(deviations.shape, np.float16)
     for row, index in enumerate(chosen):
         target = shuffled(data.targets[index : index + 1])[0]
-        filled = mean + _share(data, index) * (target - mean)
-        known[row] = _block_means(filled, side).transpose(2, 0, 1) * root
-    return known.reshape(len(chosen), -1), np.tile(root.ravel(), 3)
+        known = np.minimum(2.0 * _share(data, index), 1.0)
+        deviation = known * (target - mean)
+        shown[row] = _block_means(known, side).transpose(2, 0, 1)
+        deviations[row] = _block_means(deviation, side).transpose(2, 0, 1) * root
+    return _Known(
+        data.inputs[chosen],
+        np.ascontiguousarray(_block_means(mean, side).transpose(2, 0, 1)),
+        deviations.reshape(len(chosen), -1),
+        shown.reshape(len(chosen), -1),
+        np.tile(root.ravel(), 3),
+    )
 
 
 def _share(data: TrainingSet, index: int) -> NDArray[np.float32]:
@@ -96,28 +221,3 @@ def _block_means(picture: NDArray[np.float32], side: int) -> NDArray[np.float32]
     factor, channels = picture.shape[0] // side, picture.shape[2]
     parts = picture.reshape(side, factor, side, factor, channels)
     return parts.mean(axis=(1, 3))
-
-
-def _ridge(
-    inputs: NDArray[np.float64], targets: NDArray[np.float32], penalty: float
-) -> NDArray[np.float32]:
-    """Return `(60, m)`, the weights of inputs `(n, 60)` whose last column is constant.
-
-    The constant is not penalised.
-    """
-    diagonal = np.full(inputs.shape[1], penalty * len(inputs))
-    diagonal[-1] = 1e-9
-    inverse = np.linalg.solve(inputs.T @ inputs + np.diag(diagonal), inputs.T)
-    return inverse.astype(np.float32) @ targets
-
-
-def _best_penalty(inputs: NDArray[np.float64], targets: NDArray[np.float32]) -> float:
-    blocks = np.arange(len(inputs)) * 2 * _FOLDS // len(inputs)
-    errors = dict.fromkeys(_PENALTIES, 0.0)
-    for fold in range(_FOLDS):
-        held = blocks % _FOLDS == fold
-        for penalty in _PENALTIES:
-            solution = _ridge(inputs[~held], targets[~held], penalty)
-            rest = targets[held] - inputs[held].astype(np.float32) @ solution
-            errors[penalty] += float(np.square(rest).sum())
-    return min(_PENALTIES, key=errors.__getitem__)
