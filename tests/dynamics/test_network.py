@@ -6,13 +6,20 @@ import pytest
 
 from face_clips import make_layout, make_samples, random_network
 from lifemask import InputError, MissingExtraError, ModelFileError
-from lifemask.dynamics import NetworkTexture, train_network
+from lifemask.dynamics import NetworkTexture, _train_start, train_network
 from lifemask.dynamics._export import network_bytes
 from lifemask.dynamics._network import build_module, network_spec, tile_cells
 from lifemask.dynamics._train_data import shuffled
 from lifemask.rigging import lint_onnx
 
 LARGEST_FILE = 2_000_000
+
+
+@pytest.fixture
+def short_lessons(monkeypatch):
+    """Cut what takes longest where the result need not be good."""
+    monkeypatch.setattr(_train_start, "_LESSON_STEPS", 40)
+    monkeypatch.setattr(_train_start, "_LESSONS", 256)
 
 
 @pytest.fixture(scope="module")
@@ -89,26 +96,27 @@ def test_files_of_another_kind_are_refused(small, tmp_path):
 
 
 @pytest.mark.needs("torch")
-def test_training_beats_its_start_and_shows_what_it_does(small, tmp_path):
+def test_training_learns_what_no_straight_line_is_and_shows_it(small, tmp_path):
     samples = make_samples(small, 40)
     done = []
-    first = train_network(
+    trained = train_network(
         samples,
-        steps=200,
+        steps=100,
         preview=tmp_path / "pictures",
         progress=lambda stage, fraction: done.append(fraction),
     )
-    errors = first.metrics
-    assert errors["taught"] < 0.7 * errors["static"]
+    errors = trained.metrics
+    assert errors["taught"] < 0.5 * errors["static"]
     assert errors["network"] <= errors["taught"]
     assert done[-1] == 1.0 and done == sorted(done)
     pictures = sorted(path.name for path in (tmp_path / "pictures").iterdir())
-    assert pictures == ["preview_00100.png", "preview_00200.png"]
-    texture = NetworkTexture(first.onnx, small)
-    wanted = samples.targets[7] / (2 * small.scales()) + 0.5
-    shown = small.masks() > 128
-    error = np.abs(texture.evaluate(samples.inputs[7]) - wanted)[shown].mean()
-    assert error < 0.5 * np.abs(wanted - 0.5)[shown].mean()
+    assert pictures[:2] == ["preview_1_0050.png", "preview_1_0100.png"]
+    texture, shown = NetworkTexture(trained.onnx, small), small.masks() > 128
+    unseen = make_samples(small, 60).where(np.arange(45, 60))
+    wanted = unseen.targets / (2 * small.scales()) + 0.5
+    found = np.stack([texture.evaluate(one) for one in unseen.inputs])
+    error = np.abs(found - wanted)[:, shown].mean()
+    assert error < 0.3 * np.abs(wanted - 0.5)[:, shown].mean()
 
 
 class Interruption(Exception):
@@ -116,35 +124,44 @@ class Interruption(Exception):
 
 
 @pytest.mark.needs("torch")
-def test_interrupted_training_goes_on_to_the_same_bytes(small, tmp_path):
-    samples = make_samples(small, 24)
-    whole = train_network(samples, steps=140, seed=4)
-    kept = tmp_path / "state.pt"
+def test_interrupted_training_goes_on_to_the_same_bytes(small, tmp_path, short_lessons):
+    samples = make_samples(small, 30)
+    kept, told = tmp_path / "state.pt", []
+    whole = train_network(samples, steps=60, seed=4, progress=lambda _, share: told.append(share))
+    assert whole.metrics["steps"] > 0
+    for stop in (0.45, 0.98):  # in the first training, in the second
 
-    def interrupt(stage, fraction):
-        if fraction > 0.9:
-            raise Interruption
+        def interrupt(stage, fraction, stop=stop):
+            if fraction > stop:
+                raise Interruption
 
-    with pytest.raises(Interruption):
-        train_network(samples, steps=140, seed=4, checkpoint=kept, progress=interrupt)
-    fractions = []
+        with pytest.raises(Interruption):
+            train_network(samples, steps=60, seed=4, checkpoint=kept, progress=interrupt)
+        assert kept.is_file()
+    again = []
     rest = train_network(
         samples,
-        steps=140,
+        steps=60,
         seed=4,
         checkpoint=kept,
-        progress=lambda stage, fraction: fractions.append(fraction),
+        progress=lambda stage, fraction: again.append(fraction),
     )
-    assert fractions[0] > 0.7
+    assert len(again) < len(told) / 2
     assert rest == whole
-    other = train_network(samples, steps=1, seed=5, checkpoint=kept)
-    assert other.onnx != whole.onnx
-    kept.write_bytes(b"damaged")
-    assert train_network(samples, steps=1, seed=5, checkpoint=kept) == other
 
 
 @pytest.mark.needs("torch")
-def test_inputs_that_never_moved_have_no_effect(small):
+def test_checkpoints_of_other_trainings_are_not_gone_on_with(small, tmp_path, short_lessons):
+    samples, kept = make_samples(small, 13), tmp_path / "state.pt"
+    first = train_network(samples, steps=1, seed=5, checkpoint=kept)
+    other = train_network(samples, steps=1, seed=6, checkpoint=kept)
+    assert other.onnx != first.onnx
+    kept.write_bytes(b"damaged")
+    assert train_network(samples, steps=1, seed=5, checkpoint=kept) == first
+
+
+@pytest.mark.needs("torch")
+def test_inputs_that_never_moved_have_no_effect(small, short_lessons):
     samples = make_samples(small, 24)
     samples.inputs[:, 50] = 0.01
     texture = NetworkTexture(train_network(samples, steps=10).onnx, small)

@@ -1,10 +1,11 @@
 import base64
 import json
-import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.needs import require
 
 from face_clips import make_layout, random_network
 from lifemask import ModelFileError
@@ -12,7 +13,6 @@ from lifemask.dynamics import NetworkTexture, network_shader
 
 LARGEST_DIFFERENCE = 2 / 255
 MOST_PASSES = 40
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 FLAGS = (
     "--headless",
@@ -25,92 +25,22 @@ FLAGS = (
     "--disable-sync",
 )
 
-PAGE = """<pre id="out">FAILED</pre><script>
-const files = FILES, inputs = INPUTS, out = document.getElementById("out");
-const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
-const driver = JSON.parse(new TextDecoder().decode(bytes(files["network_shader.json"])));
-const gl = document.createElement("canvas").getContext("webgl2");
-function texture(format, width, height, data) {
-  const made = gl.createTexture();
-  gl.bindTexture(gl.TEXTURE_2D, made);
-  const type = format === "RGBA16F" ? gl.HALF_FLOAT : gl.FLOAT;
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl[format], width, height, 0, gl.RGBA, type, data);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-  return made;
-}
-function compiled(kind, source) {
-  const shader = gl.createShader(kind);
-  gl.shaderSource(shader, source);
-  gl.compileShader(shader);
-  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw gl.getShaderInfoLog(shader);
-  return shader;
-}
-const VERTEX = `#version 300 es
-void main() { gl_Position = vec4(gl_VertexID == 1 ? 3 : -1, gl_VertexID == 2 ? 3 : -1, 0, 1); }`;
-function run() {
-  if (!gl.getExtension("EXT_color_buffer_float")) throw "no float targets";
-  const textures = {};
-  for (const t of driver.textures) {
-    const raw = bytes(files[t.file]).buffer;
-    const data = t.format === "RGBA16F" ? new Uint16Array(raw) : new Float32Array(raw);
-    textures[t.name] = texture(t.format, t.width, t.height, data);
-  }
-  const format = TARGETS;
-  for (const p of driver.passes) {
-    p.program = gl.createProgram();
-    gl.attachShader(p.program, compiled(gl.VERTEX_SHADER, VERTEX));
-    gl.attachShader(p.program, compiled(gl.FRAGMENT_SHADER, p.fragment));
-    gl.linkProgram(p.program);
-    textures[p.name] = texture(format, p.width, p.height, null);
-    p.target = gl.createFramebuffer();
-    gl.bindFramebuffer(gl.FRAMEBUFFER, p.target);
-    const place = [gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, textures[p.name], 0];
-    gl.framebufferTexture2D(...place);
-  }
-  const size = driver.size, results = [];
-  for (const values of inputs) {
-    const padded = new Float32Array(4 * driver.inputs.width);
-    padded.set(values);
-    textures.inputs = texture("RGBA32F", driver.inputs.width, driver.inputs.height, padded);
-    for (const p of driver.passes) {
-      gl.bindFramebuffer(gl.FRAMEBUFFER, p.target);
-      gl.viewport(0, 0, p.width, p.height);
-      gl.useProgram(p.program);
-      Object.entries(p.textures).forEach(([name, source], unit) => {
-        gl.activeTexture(gl.TEXTURE0 + unit);
-        gl.bindTexture(gl.TEXTURE_2D, textures[source]);
-        gl.uniform1i(gl.getUniformLocation(p.program, name), unit);
-      });
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
-    }
-    const pixels = new Float32Array(4 * size * size);
-    gl.readPixels(0, 0, size, size, gl.RGBA, gl.FLOAT, pixels);
-    const rgb = new Uint16Array(3 * size * size);
-    for (let i = 0; i < size * size; i++)
-      for (let c = 0; c < 3; c++) rgb[3 * i + c] = Math.round(65535 * pixels[4 * i + c]);
-    let text = "";
-    new Uint8Array(rgb.buffer).forEach(b => { text += String.fromCharCode(b); });
-    results.push(btoa(text));
-  }
-  return "RESULT" + results.join(",") + "|" + gl.getError();
-}
-try { out.textContent = run(); } catch (error) { out.textContent = "FAILED " + error; }
-</script>"""
+PAGE = Path(__file__).with_name("network_shader.html")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        pytest.skip("needs Chromium; try apt-get install chromium")
-    return found
+    return require("chromium")
 
 
 def drawn(browser, files, inputs, folder, targets="RGBA32F"):
     """Run the passes in a browser; return `(n, size, size, 3)`."""
     encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
-    page = PAGE.replace("FILES", json.dumps(encoded)).replace("INPUTS", json.dumps(inputs.tolist()))
+    page = (
+        PAGE.read_text(encoding="utf-8")
+        .replace("FILES", json.dumps(encoded))
+        .replace("INPUTS", json.dumps(inputs.tolist()))
+    )
     place = folder / "page.html"
     place.write_text(page.replace("TARGETS", json.dumps(targets)), encoding="utf-8")
     done = subprocess.run(

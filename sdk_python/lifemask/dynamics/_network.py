@@ -6,7 +6,7 @@ A residual over the static albedo, as the sum of two parts:
   linear in the inputs plus one on top of the hidden units. They start as what a kernel regression
   predicts (see `_teacher.py`), so training begins where interpolation of the footage ends; a 3 x 3
   convolution that starts as bilinear interpolation makes their sum larger;
-- a convolutional part: a perceptron makes a 16 x 16 picture of a few channels, stages of nearest
+- a convolutional part: a perceptron makes a 8 x 8 picture of a few channels, stages of nearest
   doubling and 3 x 3 convolution make it larger, and the last one writes twelve channels at half
   the size, which depth-to-space turns into colours. Its last layer starts at zero.
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from lifemask.dynamics._regions import Layout
 
-LATENT_SIZE: Final = 16
+LATENT_SIZE: Final = 8
 """Side of the picture that the perceptron makes, before the first convolution."""
 SLOPE: Final = 0.2
 """Of the leaky rectifiers."""
@@ -52,8 +52,8 @@ class NetworkSpec:
     Attributes:
         size: Side of the output, one of `SIZES`.
         hidden: Units of the perceptron's only hidden layer.
-        latent: Channels of the 16 x 16 picture it makes.
-        widths: Channels of the convolutions at 16, 32, … `size` / 2.
+        latent: Channels of the 8 x 8 picture it makes.
+        widths: Channels of the convolutions at 8, 16, … `size` / 2.
         rank: Basis maps.
         tiles: Parts of the output with weights of their own, see `tile_cells`.
     """
@@ -83,11 +83,12 @@ def network_spec(layout: Layout) -> NetworkSpec:
         ValueError: The layout's size is none of `SIZES`.
     """
     size = layout.size
-    widths = {128: (32, 24, 16), 256: (32, 32, 24, 16), 512: (32, 32, 24, 16, 16)}
-    if size not in widths:
+    if size not in SIZES:
         raise ValueError(f"there is no network for a residual atlas of {size}, only {SIZES}")
+    stages = (size // 2 // LATENT_SIZE).bit_length()
+    widths = (16,) * min(stages - 1, 4) + (8,) * max(stages - 4, 1)
     tiles = int(tile_cells(layout).max()) + 1
-    return NetworkSpec(size, 64, 4, widths[size], rank=6, tiles=tiles)
+    return NetworkSpec(size, 96, 8, widths, rank=6, tiles=tiles)
 
 
 def tile_cells(layout: Layout) -> NDArray[np.int64]:

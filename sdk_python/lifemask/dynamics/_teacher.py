@@ -52,7 +52,7 @@ class RegionTeacher:
         """Return `(n, k)`, with which `kernel(inputs) @ solved` predicts values `(n, k)`."""
         own = np.exp(_squared_distances(self.centres, self.centres) / -self.width)
         own[np.diag_indices(len(own))] += self.ridge
-        return np.linalg.solve(own, np.asarray(values, np.float64))
+        return np.asarray(np.linalg.solve(own, np.asarray(values, np.float64)), np.float64)
 
 
 def sensitivity(

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from lifemask._progress import ProgressCallback, no_progress
 from lifemask.dynamics._export import network_bytes
-from lifemask.dynamics._network import (
-    NetworkSpec,
-    build_module,
-    import_torch,
-    network_spec,
-    tile_cells,
-)
-from lifemask.dynamics._train_data import (
-    TrainingSet,
-    input_scaling,
-    shuffled,
-    training_set,
-    unshuffled,
-)
-from lifemask.dynamics._train_loss import texture_loss
+from lifemask.dynamics._network import import_torch, network_spec, tile_cells
+from lifemask.dynamics._train_data import input_scaling, training_set, without_tail
 from lifemask.dynamics._train_preview import write_preview
-from lifemask.dynamics._train_start import teach
+from lifemask.dynamics._train_run import CHECK, TrainingRun
 from lifemask.dynamics._train_state import load_state, save_state, training_key
 from lifemask.dynamics._views import packed_albedo
 
@@ -34,26 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import torch
     from numpy.typing import NDArray
 
-    from lifemask.dynamics._regions import Layout
     from lifemask.dynamics._samples import TextureSamples
 
-DEFAULT_STEPS: Final = 2000
-_BATCH: Final = 4
-_RATE: Final = 4e-4
-_LAST_RATE: Final = 4e-5
-_LINEAR_RATE: Final = 0.25
-"""Of the rate, for the linear part: it starts where it is best already."""
-_DECAY: Final = 1e-3
-_AVERAGE: Final = 0.999
-_MIXED: Final = 0.3
-"""Share of samples that are mixed with a neighbour."""
-_CHECK: Final = 100
-"""Steps between a look at the held-out samples, a checkpoint and a preview."""
-_PATIENCE: Final = 6
-_SHOWN: Final = 3
+DEFAULT_STEPS: Final = 600
+_UNTRIED_STEPS: Final = 100
+"""Where there are too few samples to find out how many steps are best."""
 _STAGE: Final = "train the texture network"
 
 
@@ -63,9 +36,9 @@ class TrainedNetwork:
 
     Attributes:
         onnx: The file, see `network_bytes`.
-        metrics: `steps` done, `best_step` kept, and root mean square errors of the output over
-            the held-out tail of the samples, weighted as in training: `static` (no dynamic
-            texture), `taught` (before the network saw pictures) and `network`.
+        metrics: `steps` of the network that is kept, and root mean square errors of the trial's
+            output over the tail that was held out of it, weighted as in training: `static` (no
+            dynamic texture), `taught` (before the network saw pictures) and `network`.
     """
 
     onnx: bytes
@@ -84,18 +57,22 @@ def train_network(
 ) -> TrainedNetwork:
     """Learn a person's dynamic texture from a clip.
 
+    A first training with the last tenth of the samples held out finds after how many steps the
+    network is best there; a second one does as many with all of them, because each frame counts:
+    one without neighbours in time is worth more than all that many steps bring.
+
     The same samples, seed and steps give the same bytes on the same machine, also when training
     was interrupted and went on from its checkpoint.
 
     Args:
-        samples: In the order of time. The last tenth is held out and decides when to stop.
+        samples: In the order of time.
         seed: Of first weights, sampling and noise.
-        steps: At most; training stops earlier when the held-out samples gain no more.
+        steps: At most, of each of both trainings.
         checkpoint: File to keep the state in; training goes on from it if it fits, and starts
             afresh if not. It is left behind at the end.
         progress: Told after every step.
-        preview: Folder for pictures of what the network does with held-out samples (what was
-            seen, static texture, network; packed as the residuals are), every hundred steps.
+        preview: Folder for pictures of what the network does with some samples (what was
+            seen, static texture, network; packed as the residuals are), every fifty steps.
         albedo: `(h, w, 3 or 4)` sRGB, the head's, for those pictures.
 
     Raises:
@@ -110,181 +87,57 @@ def train_network(
     spec = network_spec(samples.layout)
     cells, inputs = tile_cells(samples.layout), input_scaling(samples.inputs)
     key = training_key(samples, spec, seed, steps)
-    run = _Run(spec, samples.layout, cells, training_set(samples, inputs), seed, steps)
-    shape = (samples.layout.size, samples.layout.size, 3)
-    grey = np.full(shape, 0.5, np.float32)
+    data = training_set(samples, inputs)
+    grey = np.full((samples.layout.size, samples.layout.size, 3), 0.5, np.float32)
     static = grey if albedo is None else packed_albedo(albedo, samples.layout)
-    if checkpoint is None or not run.restore(load_state(checkpoint, key)):
-        run.start()
-    while run.step < steps and not run.stalled:
-        run.advance()
-        progress(_STAGE, run.step / steps)
-        if run.step % _CHECK == 0 or run.step == steps:
-            run.check()
-            if checkpoint is not None:
-                save_state(checkpoint, key, run.state())
-            if preview is not None:
-                write_preview(preview, run.step, static, run.shown())
+    trial, final = (
+        TrainingRun(spec, samples.layout, cells, part, seed, steps)
+        for part in (without_tail(data), data)
+    )
+    keeper = _Keeper((trial, final), checkpoint, key, progress, preview, static)
+    keeper.restore()
+    tried = trial.data.train < data.train
+    if tried:
+        keeper.follow(trial, steps)
+    keeper.follow(final, trial.best_step if tried else min(steps, _UNTRIED_STEPS))
     progress(_STAGE, 1.0)
-    return TrainedNetwork(network_bytes(spec, run.best_weights(), cells, inputs), run.metrics())
+    metrics = {"steps": float(final.step), **trial.errors}
+    if tried:
+        metrics["network"] = trial.best_error
+    return TrainedNetwork(network_bytes(spec, final.best_weights(), cells, inputs), metrics)
 
 
-@dataclass
-class _Run:
-    """One training, from its first step to its last."""
+@dataclass(frozen=True)
+class _Keeper:
+    """Does the steps of the trainings and tells about them; see `train_network`."""
 
-    spec: NetworkSpec
-    layout: Layout
-    cells: NDArray[np.int64]
-    data: TrainingSet
-    seed: int
-    steps: int
-    step: int = 0
-    best_step: int = 0
-    best_error: float = np.inf
-    errors: dict[str, float] = field(default_factory=dict)
+    runs: tuple[TrainingRun, TrainingRun]
+    checkpoint: Path | None
+    key: str
+    progress: ProgressCallback
+    preview: Path | None
+    static: NDArray[np.float32]
 
-    def __post_init__(self) -> None:
-        self._torch = torch = import_torch()
-        self._network = build_module(self.spec, self.cells, self.seed)
-        linear = [p for n, p in self._network.named_parameters() if _is_linear(n)]
-        rest = [p for n, p in self._network.named_parameters() if not _is_linear(n)]
-        groups = [{"params": linear, "weight_decay": 0.0}, {"params": rest}]
-        self._optimizer = torch.optim.AdamW(groups, lr=_RATE, weight_decay=_DECAY, fused=True)
-        self._importance = unshuffled(self.data.importance[None, ..., None]) / np.float32(255)
-        self._average: dict[str, torch.Tensor] = {}
-        self._best: dict[str, torch.Tensor] = {}
+    def restore(self) -> None:
+        """Go on from the checkpoint if there is one that fits."""
+        kept = load_state(self.checkpoint, self.key) if self.checkpoint else None
+        for run, state in zip(self.runs, (kept or {}).get("runs", []), strict=False):
+            run.restore(state)
 
-    def start(self) -> None:
-        """Let a teacher begin and note what its lesson and the static texture score."""
-        self.errors["static"] = self._error(self._network)
-        teach(self._network, self.data, self.layout, self.cells, self.spec, self.seed)
-        network = self._network
-        self._average = {n: t.detach().clone() for n, t in network.state_dict().items()}
-        self.check()
-        self.errors["taught"] = self.best_error
-
-    def advance(self) -> None:
-        """Do one step."""
-        torch, network = self._torch, self._network
-        cosine = 0.5 + 0.5 * math.cos(math.pi * self.step / self.steps)
-        rate = _LAST_RATE + (_RATE - _LAST_RATE) * cosine
-        for group, factor in zip(self._optimizer.param_groups, (_LINEAR_RATE, 1.0), strict=True):
-            group["lr"] = rate * factor
-        inputs, targets, weights = self._batch()
-        self._optimizer.zero_grad(set_to_none=True)
-        texture_loss(network(inputs), targets, weights).backward()
-        self._optimizer.step()
-        self.step += 1
-        keep = min(_AVERAGE, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            own = network.state_dict()
-            torch._foreach_lerp_(list(self._average.values()), list(own.values()), 1.0 - keep)
-
-    def check(self) -> None:
-        """Look at the held-out samples and keep the network if it is the best so far."""
-        error = self._error(self._averaged())
-        if error < self.best_error:
-            self.best_error, self.best_step = error, self.step
-            self._best = {name: tensor.clone() for name, tensor in self._average.items()}
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the held-out samples have gained nothing for long."""
-        return self.step - self.best_step >= _PATIENCE * _CHECK
-
-    def state(self) -> dict[str, Any]:
-        """Return all that `restore` needs."""
-        return {
-            "step": self.step,
-            "best_step": self.best_step,
-            "best_error": self.best_error,
-            "errors": self.errors,
-            "network": self._network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "average": self._average,
-            "best": self._best,
-        }
-
-    def restore(self, state: dict[str, Any] | None) -> bool:
-        """Go on from a state; return whether there was one."""
-        if state is None:
-            return False
-        self.step, self.best_step = state["step"], state["best_step"]
-        self.best_error, self.errors = state["best_error"], state["errors"]
-        self._network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._average, self._best = state["average"], state["best"]
-        return True
-
-    def best_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return the parameters of the best network."""
-        return {name: tensor.contiguous().numpy() for name, tensor in self._best.items()}
-
-    def metrics(self) -> dict[str, float]:
-        """Return the entries of `TrainedNetwork.metrics`."""
-        done = {"steps": float(self.step), "best_step": float(self.best_step)}
-        return {**done, **self.errors, "network": self.best_error}
-
-    def shown(self) -> list[list[NDArray[np.float32]]]:
-        """Return the residuals that were seen and those of the network, for a few samples."""
-        data, network = self.data, self._averaged()
-        first = data.train if data.train < len(data.inputs) else 0
-        factor = 2.0 * self.layout.scales() * (self.layout.masks()[..., None] / np.float32(255))
-        pairs = []
-        for index in np.linspace(first, len(data.inputs) - 1, _SHOWN).astype(int):
-            with self._torch.no_grad():
-                made = network(self._torch.from_numpy(data.inputs[index : index + 1]))
-            known = shuffled(data.seen[index : index + 1])[0] > 0
-            seen = shuffled(data.targets[index : index + 1])[0] * known
-            texture = shuffled(made.permute(0, 2, 3, 1).numpy())[0]
-            pairs.append([seen * factor, texture * factor])
-        return pairs
-
-    def _batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Draw samples; what is drawn depends on seed and step alone."""
-        data, rng = self.data, np.random.default_rng((self.seed, self.step))
-        chosen = rng.choice(data.train, _BATCH, p=data.chances)
-        other = data.neighbours[chosen, rng.integers(data.neighbours.shape[1], size=_BATCH)]
-        share = rng.random(_BATCH) * 0.5 * (rng.random(_BATCH) < _MIXED)
-        inputs = data.inputs[chosen]
-        inputs += share[:, None].astype(np.float32) * (data.inputs[other] - inputs)
-        inputs += data.noise * rng.standard_normal(inputs.shape, np.float32)
-        targets, seen = data.targets[chosen], data.seen[chosen]
-        for index in np.flatnonzero(share):
-            part, more = share[index].astype(np.float16), data.targets[other[index]]
-            targets[index] += part * (more - targets[index])
-            seen[index] = np.minimum(seen[index], data.seen[other[index]])
-        return self._tensors(inputs, targets, seen)
-
-    def _tensors(
-        self, inputs: NDArray[np.float32], targets: NDArray[np.float16], seen: NDArray[np.uint8]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        from_numpy = self._torch.from_numpy
-        parts = from_numpy(targets.astype(np.float32)), from_numpy(seen * self._importance)
-        return from_numpy(inputs), *(part.permute(0, 3, 1, 2) for part in parts)
-
-    def _averaged(self) -> torch.nn.Module:
-        network = build_module(self.spec, self.cells, self.seed)
-        network.load_state_dict(self._average)
-        return network
-
-    def _error(self, network: torch.nn.Module) -> float:
-        """Return the weighted root mean square error of the held-out samples."""
-        data, torch = self.data, self._torch
-        held = range(data.train, len(data.inputs)) if data.train < len(data.inputs) else range(8)
-        total = weight_total = 0.0
-        for index in held:
-            one = slice(index, index + 1)
-            inputs, targets, weights = self._tensors(
-                data.inputs[one], data.targets[one], data.seen[one]
-            )
-            with torch.no_grad():
-                error = (network(inputs) - targets).square() * weights.repeat(1, 3, 1, 1)
-            total += float(error.double().sum()) / 3.0
-            weight_total += float(weights.double().sum())
-        return float(np.sqrt(total / max(weight_total, 1e-9)))
-
-
-def _is_linear(name: str) -> bool:
-    return name.startswith(("weights", "basis", "enlarge"))
+    def follow(self, run: TrainingRun, goal: int) -> None:
+        """Train until `goal` steps are done, or nothing is gained any more."""
+        number = self.runs.index(run)
+        if not run.begun:
+            run.start()
+        while run.step < goal and not run.stalled:
+            run.advance()
+            self.progress(_STAGE, 0.5 * number + 0.5 * run.step / goal)
+            if run.step % CHECK and run.step < goal:
+                continue
+            run.check()
+            if self.checkpoint is not None:
+                states = [one.state() for one in self.runs if one.begun]
+                save_state(self.checkpoint, self.key, {"runs": states})
+            if self.preview is not None:
+                name = f"{number + 1}_{run.step:04d}"
+                write_preview(self.preview, name, self.static, run.shown())

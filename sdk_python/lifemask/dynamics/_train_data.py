@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -43,7 +43,7 @@ class TrainingSet:
         noise: `(59,)` standard deviation of the tracker's noise, normalised.
         chances: `(n_train,)` how often a training sample is drawn, sum 1.
         neighbours: `(n_train, k)` training samples whose inputs are nearest.
-        train: Number of training samples; those behind them are held out.
+        train: Number of training samples; those behind them, if any, are held out.
     """
 
     inputs: NDArray[np.float32]
@@ -72,7 +72,7 @@ def training_set(samples: TextureSamples, inputs: InputScaling) -> TrainingSet:
     """Prepare samples for training.
 
     Args:
-        samples: Of one clip, in the order of time; the last tenth is held out.
+        samples: Of one clip, in the order of time.
         inputs: What `input_scaling` says of them.
 
     Raises:
@@ -85,8 +85,6 @@ def training_set(samples: TextureSamples, inputs: InputScaling) -> TrainingSet:
             hint=f"Use a clip with at least {FEWEST_SAMPLES} frames that show the face, better "
             "300; the linear and key textures need fewer.",
         )
-    held = max(round(_HELD_SHARE * count), _FEWEST_HELD)
-    train = count - held if count - held >= FEWEST_SAMPLES else count
     importance = texel_weights(samples.layout) * samples.weights.any(axis=0)
     if not importance.any():
         raise InputError(
@@ -95,17 +93,25 @@ def training_set(samples: TextureSamples, inputs: InputScaling) -> TrainingSet:
         )
     importance /= importance[importance > 0].mean()
     normalized = inputs.normalized(samples.inputs)
-    distances = np.linalg.norm(normalized[:train, None] - normalized[None, :train], axis=2)
     return TrainingSet(
         normalized,
         _encoded(samples),
         unshuffled(samples.weights[..., None]),
         importance.astype(np.float32),
         _tracking_noise(samples.inputs, inputs),
-        _chances(distances),
-        np.argsort(distances, axis=1, kind="stable")[:, 1 : _NEIGHBOURS + 1],
-        train,
+        *_company(normalized),
+        count,
     )
+
+
+def without_tail(data: TrainingSet) -> TrainingSet:
+    """Hold the last tenth of the samples out; nothing is held out of very few."""
+    count = len(data.inputs)
+    train = count - max(round(_HELD_SHARE * count), _FEWEST_HELD)
+    if train < FEWEST_SAMPLES:
+        return data
+    chances, neighbours = _company(data.inputs[:train])
+    return replace(data, chances=chances, neighbours=neighbours, train=train)
 
 
 def texel_weights(layout: Layout) -> NDArray[np.float32]:
@@ -152,12 +158,19 @@ def _tracking_noise(raw: NDArray[np.float32], inputs: InputScaling) -> NDArray[n
     return (np.clip(deviation, *_NOISE_RANGE) * inputs.gain).astype(np.float32)
 
 
-def _chances(distances: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how often each sample is drawn: rare expressions up to four times as often."""
-    near = np.sort(distances, axis=1)[:, 1 : _NEIGHBOURS + 1].mean(axis=1).astype(np.float64)
-    rarity = near / max(float(near.mean()), 1e-9)
-    chances = 0.5 + 0.5 * np.minimum(rarity, _RARE_LIMIT)
-    return chances / chances.sum()
+def _company(inputs: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return how often each sample is drawn, and which lie nearest to it.
+
+    Rare expressions are drawn up to two and a half times as often as others.
+    """
+    squares = np.square(inputs).sum(axis=1)
+    distances = squares[:, None] + squares[None] - 2.0 * inputs @ inputs.T
+    distances[np.diag_indices(len(inputs))] = -1.0
+    order = np.argsort(distances, axis=1, kind="stable")[:, 1 : _NEIGHBOURS + 1]
+    near = np.take_along_axis(distances, order, axis=1).astype(np.float64)
+    near = np.sqrt(np.maximum(near, 0.0)).mean(axis=1)
+    chances = 0.5 + 0.5 * np.minimum(near / max(float(near.mean()), 1e-9), _RARE_LIMIT)
+    return chances / chances.sum(), order
 
 
 def varied_inputs(data: TrainingSet, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -175,4 +188,5 @@ def varied_inputs(data: TrainingSet, rng: np.random.Generator, count: int) -> ND
     inputs += share * (data.inputs[other] - inputs)
     more = np.where(kind >= 0.75, 1.0 + 0.5 * rng.random(count), 1.0)[:, None]
     inputs = inputs * more.astype(np.float32)
-    return inputs + data.noise * rng.standard_normal(inputs.shape, np.float32)
+    noise = data.noise * rng.standard_normal(inputs.shape, np.float32)
+    return np.asarray(inputs + noise, np.float32)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def write_preview(
-    folder: Path, step: int, static: NDArray[np.float32], rows: list[list[NDArray[np.float32]]]
+    folder: Path, name: str, static: NDArray[np.float32], rows: list[list[NDArray[np.float32]]]
 ) -> None:
-    """Write `preview_STEP.png`: a row for each sample; input, static texture, network.
+    """Write `preview_NAME.png`: a row for each sample; input, static texture, network.
 
     Args:
         folder: Is made when missing.
-        step: Of training.
+        name: Of training and step.
         static: `(size, size, 3)`, what the residuals are added to.
         rows: Pairs of residuals `(size, size, 3)`, mask applied: seen and computed.
 
@@ -32,4 +32,4 @@ def write_preview(
     lines = [[static + seen, static, static + made] for seen, made in rows]
     picture = np.concatenate([np.concatenate(line, axis=1) for line in lines])
     eight_bits = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
-    write_image(folder / f"preview_{step:05d}.png", eight_bits)
+    write_image(folder / f"preview_{name}.png", eight_bits)

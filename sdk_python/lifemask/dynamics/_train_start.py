@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -127,14 +127,14 @@ def _filled(
     shown = known.deviations[:, values]
     hidden = 1.0 - known.shown[:, values]
     filled = shown
-    for _ in range(_FILLINGS):
-        smooth = (near @ teacher.solve(filled)).astype(np.float32)
-        filled = shown + hidden * smooth
-    return smooth, filled
+    for _ in range(_FILLINGS - 1):
+        smooth = np.asarray(near @ teacher.solve(filled), np.float32)
+        filled = np.asarray(shown + hidden * smooth, np.float32)
+    return np.asarray(near @ teacher.solve(filled), np.float32), filled
 
 
 def _learn(
-    network: torch.nn.Module,
+    network: Any,
     data: TrainingSet,
     lessons: list[_Lesson],
     spread: NDArray[np.float32],
@@ -195,6 +195,7 @@ def _pooled(data: TrainingSet, side: int) -> _Known:
         total += shuffled(data.targets[index : index + 1])[0] * share
         weight += share
     mean = total / weight
+    half_mean = _block_means(total, side) / _block_means(weight, side)
     root = np.sqrt(_block_means(data.importance[..., None], side)[..., 0])
     deviations = np.empty((len(chosen), 3, side, side), np.float32)
     shown = np.empty(deviations.shape, np.float16)
@@ -206,14 +207,14 @@ def _pooled(data: TrainingSet, side: int) -> _Known:
         deviations[row] = _block_means(deviation, side).transpose(2, 0, 1) * root
     return _Known(
         data.inputs[chosen],
-        np.ascontiguousarray(_block_means(mean, side).transpose(2, 0, 1)),
+        np.ascontiguousarray(half_mean.transpose(2, 0, 1)),
         deviations.reshape(len(chosen), -1),
         shown.reshape(len(chosen), -1),
         np.tile(root.ravel(), 3),
     )
 
 
-def _share(data: TrainingSet, index: int) -> NDArray[np.float32]:
+def _share(data: TrainingSet, index: int | np.integer[Any]) -> NDArray[np.float32]:
     return shuffled(data.seen[index : index + 1])[0] / np.float32(255)
 
 
