@@ -104,7 +104,7 @@ def targets(results: dict[str, Any]) -> Iterator[str]:
 def _limits(pair: Sequence[float | None]) -> str:
     low, high = pair
     if high is None:
-        return f"≥ {low:g}"
+        return "–" if low is None else f"≥ {low:g}"
     return f"{low:g} to {high:g}" if low else f"≤ {high:g}"
 
 

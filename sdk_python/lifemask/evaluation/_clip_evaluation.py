@@ -15,7 +15,7 @@ from lifemask.evaluation._footage import Footage, read_footage
 from lifemask.evaluation._game import game_views, identity_views
 from lifemask.evaluation._masks import MASK_VERSION
 from lifemask.evaluation._measure import fit_frames, measure
-from lifemask.evaluation._methods import ONE_PHOTO, Copy, MeanFrame, Method, StaticTexture
+from lifemask.evaluation._methods import ONE_PHOTO, AvatarTexture, Copy, MeanFrame, Method
 from lifemask.evaluation._scores import Judges, Row, Scorer
 from lifemask.evaluation._session import (
     TEXTURE_SIZE,
@@ -38,12 +38,13 @@ from lifemask.evaluation._temporal import (
 from lifemask.tracking import LandmarkShape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from lifemask._progress import ProgressCallback
+    from lifemask.appearance import ClipLight
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,7 @@ def _evaluate_split(
     scorer = Scorer(footage, test, session.judges, units)
     methods: list[Method] = [MeanFrame(footage, split), Copy(footage, split)]
     for mode, states in (("tracked", tracked), ("driven", driven)):
-        for gain in (False, True):
-            methods.append(StaticTexture(drawing, states, light, mode, gain=gain))
+        methods += _textures(drawing, states, light, mode)
     if last:
         methods += _one_photo(session, split, streamed)
     rows = [_scored(session, split, scorer, method) for method in methods]
@@ -153,9 +153,9 @@ def _evaluate_split(
     document["exposure_drift"] = round(float(np.ptp(light.gains)), 4)
     document["rows"] = [row.to_dict() for row in rows]
     document["psnr_by_frame"] = {
-        row.mode: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
+        row.title: [[i, round(value, 2)] for i, value in row.psnr_by_frame]
         for row in rows
-        if row.method == StaticTexture.name and not row.gain
+        if row.mode == "driven" and not row.gain and not row.method.startswith(ONE_PHOTO)
     }
     if last:
         modes = {"tracked": tracked, "driven": driven}
@@ -171,8 +171,7 @@ def _evaluate_split(
         "evaluation_test_frames": len(test),
         "evaluation_landmarks_percent": document["held_out_landmarks_percent"],
     }
-    own = [row for row in rows if row.method == StaticTexture.name]
-    keep_numbers(package, avatar, own, about)
+    keep_numbers(package, avatar, [r for r in rows if not r.method.startswith(ONE_PHOTO)], about)
     document["package"] = f"{package.parent.name}/{package.name}"
     return document
 
@@ -228,9 +227,20 @@ def _one_photo(session: _Session, split: Split, streamed: Streamed) -> list[Meth
     drawing = AvatarDrawing(avatar, footage)
     light = clip_light(drawing, footage, tracked, alone)
     return [
-        StaticTexture(drawing, states, light, mode, gain=False, name=ONE_PHOTO)
+        AvatarTexture(drawing, states, light, mode, kind=kind, of=ONE_PHOTO)
         for mode, states in (("tracked", tracked), ("driven", driven))
+        for kind in (None, *drawing.kinds)
     ]
+
+
+def _textures(
+    drawing: AvatarDrawing, states: States, light: ClipLight, mode: str
+) -> Iterator[Method]:
+    """Yield the rows of an avatar: without, with the exposure's drift, with each dynamic one."""
+    yield AvatarTexture(drawing, states, light, mode)
+    yield AvatarTexture(drawing, states, light, mode, gain=True)
+    for kind in drawing.kinds:
+        yield AvatarTexture(drawing, states, light, mode, kind=kind)
 
 
 def _scored(session: _Session, split: Split, scorer: Scorer, method: Method) -> Row:
@@ -296,7 +306,8 @@ def _other_views(
         (i for i in split.train if i in tracked.frames),
         key=lambda i: float(np.linalg.norm(tracked.frames[i].coefficients)),
     )
-    views, labels, numbers = game_views(avatar, tracked.frames[lively].coefficients, session.judges)
+    state = tracked.frames[lively]
+    views, labels, numbers = game_views(avatar, state.coefficients, session.judges, state.gaze)
     session.pictures.sheet("game", views, labels, f"the expression of frame {lively}, frozen")
     pictures, found.renders = identity_views(avatar, session.judges)
     session.pictures.sheet(

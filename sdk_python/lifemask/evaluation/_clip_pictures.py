@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lifemask.evaluation._masks import BOXES
-from lifemask.evaluation._methods import ONE_PHOTO, StaticTexture
+from lifemask.evaluation._methods import ONE_PHOTO
 from lifemask.evaluation._overlay import landmark_overlay, wireframe_overlay
 from lifemask.evaluation._picture_metrics import DIFFERENCE_GAIN, composite, difference_picture
 from lifemask.geometry import open_video, write_image
@@ -87,10 +87,15 @@ class ClipPictures:
     def rows(self, split: Split, methods: Sequence[Method], rows: Sequence[Row]) -> None:
         """Draw input, each row without gain and its difference, for three test frames.
 
-        The best, the median and the worst frame of the driven avatar.
+        The best, the median and the worst frame of the driven avatar, by its best texture.
         """
-        judged = next(
-            row for row in rows if row.method == StaticTexture.name and row.mode == "driven"
+        judged = max(
+            (
+                row
+                for row in rows
+                if row.mode == "driven" and not row.gain and not row.method.startswith(ONE_PHOTO)
+            ),
+            key=lambda row: row.numbers.get("psnr", 0.0),
         )
         if not judged.psnr_by_frame:
             return
@@ -99,7 +104,7 @@ class ClipPictures:
         chosen = [
             (m, r)
             for m, r in zip(methods, rows, strict=True)
-            if not r.gain and not (r.method == ONE_PHOTO and r.mode == "tracked")
+            if not r.gain and not (r.method.startswith(ONE_PHOTO) and r.mode == "tracked")
         ]
         for word, (index, value) in shown.items():
             truth = np.array(self._footage.pictures[index])
@@ -115,7 +120,7 @@ class ClipPictures:
                 labels.append(f"{row.title} {dict(row.psnr_by_frame)[index]:.1f} dB")
                 differences.append(difference_picture(picture, truth, face))
             labels += [f"difference x{DIFFERENCE_GAIN:.0f}"] + [""] * (len(views) - 1)
-            caption = f"{word} test frame of the driven avatar: {index}, {value:.1f} dB"
+            caption = f"{word} test frame of the avatar, {judged.title}: {index}, {value:.1f} dB"
             self.sheet(
                 split.name, views + differences, labels, caption,
                 name=f"{split.name}-{word}", columns=len(views),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from lifemask.appearance import ClipLight, Lit, fit_clip_light
+from lifemask.dynamics import dynamic_input, view_direction
 from lifemask.geometry import rasterize, srgb_to_linear, vertex_normals
 from lifemask.rendering import Light, Renderer
 
@@ -50,19 +51,36 @@ class AvatarDrawing:
     Args:
         avatar: As it was read from its package.
         footage: The clip.
+
+    Attributes:
+        head: Of the avatar.
+        kinds: Dynamic textures that it has.
     """
 
     def __init__(self, avatar: Avatar, footage: Footage) -> None:
         self.head = avatar.head
+        self.kinds = tuple(avatar.dynamics)
+        self._dynamics = avatar.dynamics
         self._footage = footage
         self._renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
 
-    def draw(self, state: HeadState, states: States) -> Drawn:
-        """Draw one frame in the cut picture."""
+    def draw(self, state: HeadState, states: States, kind: str | None = None) -> Drawn:
+        """Draw one frame in the cut picture.
+
+        Args:
+            state: What the head does.
+            states: Whose camera sees it.
+            kind: Of the avatar's dynamic texture; without, the static texture is drawn.
+        """
         camera = self._footage.camera(states.camera)
         vertices = self.head.vertices(state.coefficients, gaze=state.gaze)
         albedo = self._renderer.render(
-            vertices, pose=state.pose, camera=camera, light=EVEN_LIGHT, background=BACKGROUND
+            vertices,
+            pose=state.pose,
+            camera=camera,
+            light=EVEN_LIGHT,
+            background=BACKGROUND,
+            dynamic=None if kind is None else self._texture(kind, state),
         )
         topology = self.head.topology
         opaque = topology.faces[: topology.parts["lashes"].faces.start]
@@ -74,6 +92,10 @@ class AvatarDrawing:
         normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
         run = topology.parts["skin"].faces
         return Drawn(albedo, normals, (raster.face >= run.start) & (raster.face < run.stop))
+
+    def _texture(self, kind: str, state: HeadState) -> NDArray[np.float32]:
+        view = view_direction(state.pose)
+        return self._dynamics[kind].evaluate(dynamic_input(state.coefficients, state.gaze, view))
 
 
 def clip_light(drawing: AvatarDrawing, footage: Footage, states: States, split: Split) -> ClipLight:

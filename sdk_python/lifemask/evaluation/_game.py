@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lifemask.dynamics import dynamic_input, view_direction
 from lifemask.rendering import Lamp, Light, Renderer, frame_head
 from lifemask.tracking import REGIONS
 
@@ -38,14 +39,20 @@ _SIZE: Final = 384
 
 
 def game_views(
-    avatar: Avatar, coefficients: NDArray[np.float64], judges: Judges
+    avatar: Avatar,
+    coefficients: NDArray[np.float64],
+    judges: Judges,
+    gaze: NDArray[np.float64] | None = None,
 ) -> tuple[list[NDArray[np.uint8]], list[str], dict[str, float | int]]:
     """Draw one expression under three lights from three sides and look at it again.
+
+    The avatar wears its first dynamic texture where it has one, evaluated for each side.
 
     Args:
         avatar: Whom to draw.
         coefficients: `(52,)`, frozen.
         judges: Whose landmarker looks.
+        gaze: `(4,)` rad, frozen.
 
     Returns:
         Nine pictures, their labels, and numbers: `undetected` views, and the median distance of
@@ -54,14 +61,22 @@ def game_views(
         part of that distance.
     """
     renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
-    vertices = avatar.head.vertices(coefficients)
+    vertices = avatar.head.vertices(coefficients, gaze=gaze)
+    texture = next(iter(avatar.dynamics.values()), None)
     landmarks = avatar.head.landmarks(vertices).astype(np.float64)
     pictures, labels, undetected = [], [], 0
     far: dict[str, list[float]] = {"all": [], "lips": [], "lids": []}
     for name, light in GAME_LIGHTS.items():
         for yaw in GAME_YAWS:
             camera, pose = frame_head(avatar.head, _SIZE, _SIZE, yaw=yaw)
-            picture = renderer.render(vertices, pose=pose, camera=camera, light=light)
+            inputs = dynamic_input(coefficients, gaze, view_direction(pose))
+            picture = renderer.render(
+                vertices,
+                pose=pose,
+                camera=camera,
+                light=light,
+                dynamic=None if texture is None else texture.evaluate(inputs),
+            )
             pictures.append(picture)
             labels.append(f"{name}, {math.degrees(yaw):+.0f}°")
             seen = judges.landmarker.detect(picture)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 COPY_CANDIDATES: Final = 6
 
-ONE_PHOTO: Final = "one photo, static texture"
-"""Name of the avatar that is built from a single frame of the clip."""
+ONE_PHOTO: Final = "one photo"
+"""What the avatar that is built from a single frame of the clip is called."""
 
 
 class Method(Protocol):
@@ -103,8 +103,8 @@ class Copy:
         return best
 
 
-class StaticTexture:
-    """The avatar with the one texture that was built from training frames.
+class AvatarTexture:
+    """The avatar that was built from training frames, with its static or a dynamic texture.
 
     Args:
         drawing: Of the avatar.
@@ -112,10 +112,9 @@ class StaticTexture:
         light: Of the clip.
         mode: See `Method`.
         gain: See `Method`.
-        name: See `Method`.
+        kind: Of the dynamic texture; the static one when left out.
+        of: What the avatar is called, where there are several.
     """
-
-    name = "static texture"
 
     def __init__(
         self,
@@ -124,11 +123,13 @@ class StaticTexture:
         light: ClipLight,
         mode: str,
         *,
-        gain: bool,
-        name: str = "static texture",
+        gain: bool = False,
+        kind: str | None = None,
+        of: str = "",
     ) -> None:
-        self.name = name
+        self.name = texture_title(kind, of)
         self._drawing, self._states, self._light = drawing, states, light
+        self._kind = kind
         self.mode, self.gain = mode, gain
 
     def frame(self, index: int) -> NDArray[np.uint8] | None:
@@ -136,9 +137,15 @@ class StaticTexture:
         state = self._states.frames.get(index)
         if state is None:
             return None
-        drawn = self._drawing.draw(state, self._states)
+        drawn = self._drawing.draw(state, self._states, self._kind)
         gain = self._light.gain(index) if self.gain else 1.0
         return self._light.apply(drawn.albedo, drawn.normals, gain)
+
+
+def texture_title(kind: str | None, of: str = "") -> str:
+    """Return the name of an avatar's row, such as "static texture" or "one photo, key texture"."""
+    title = f"{kind or 'static'} texture"
+    return f"{of}, {title}" if of else title
 
 
 def _about_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

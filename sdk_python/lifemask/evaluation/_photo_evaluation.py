@@ -12,7 +12,7 @@ from lifemask.evaluation._footage import photo_footage
 from lifemask.evaluation._game import game_views, identity_views
 from lifemask.evaluation._masks import MASK_VERSION
 from lifemask.evaluation._measure import fit_picture, measure
-from lifemask.evaluation._methods import StaticTexture
+from lifemask.evaluation._methods import AvatarTexture
 from lifemask.evaluation._picture_metrics import difference_picture
 from lifemask.evaluation._scores import Judges, Scorer
 from lifemask.evaluation._session import (
@@ -83,7 +83,7 @@ def evaluate_photo(
         drawing = AvatarDrawing(avatar, footage)
         light = clip_light(drawing, footage, states, _ONE)
         scorer = Scorer(footage, _ONE.test, judges, landmark_units(avatar, states))
-        method = StaticTexture(drawing, states, light, "tracked", gain=False)
+        method = AvatarTexture(drawing, states, light, "tracked")
         row = scorer.row(method)
     picture = method.frame(0)
     assert picture is not None

@@ -108,7 +108,7 @@ def _number(value: object, decimals: int = 2) -> str:
 def _between(limits: Sequence[float | None], unit: str) -> str:
     low, high = limits
     if high is None:
-        return f"≥ {low:g} {unit}".rstrip()
+        return "–" if low is None else f"≥ {low:g} {unit}".rstrip()
     return f"≤ {high:g} {unit}".rstrip() if not low else f"{low:g} to {high:g}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from lifemask.geometry import read_image
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WIDTH: Final = 900
-_CURVES: Final = {"tracked": "#39c", "driven": "#d71"}
+_CURVES: Final = ("#39c", "#d71", "#2a6", "#b4c", "#888")
 _WIDEST: Final = 1500
 _QUALITY: Final = 82
 
@@ -48,7 +49,7 @@ def timeline(
         frames: Of the clip.
         train: First and last frame of each run.
         test: As `train`.
-        curves: Frame and decibels by mode.
+        curves: Frame and decibels by row.
     """
     scale = _WIDTH / max(frames, 1)
 
@@ -62,15 +63,15 @@ def timeline(
     values = [value for curve in curves.values() for _, value in curve] or [0.0]
     low, high = min(values), max(max(values), min(values) + 1.0)
     dots = []
-    for mode, curve in curves.items():
-        colour = _CURVES.get(mode, "#888")
+    colours = dict(zip(curves, itertools.cycle(_CURVES), strict=False))
+    for name, curve in curves.items():
+        colour = colours[name]
         for frame, value in curve:
             y = 120 - 105 * (value - low) / (high - low)
             dots.append(f"<circle cx='{(frame + 0.5) * scale:.1f}' cy='{y:.1f}' r='2.2' "
                         f"fill='{colour}'/>")  # fmt: skip
     legend = " ".join(
-        f"<tspan fill='{_CURVES.get(mode, '#888')}'>● {html.escape(mode)}</tspan>"
-        for mode in curves
+        f"<tspan fill='{colours[name]}'>● {html.escape(name)}</tspan>" for name in curves
     )
     return (
         f"<svg viewBox='0 0 {_WIDTH} 170' width='{_WIDTH}' font-size='13' fill='currentColor' "

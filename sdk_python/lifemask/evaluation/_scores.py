@@ -9,7 +9,13 @@ import numpy as np
 
 from lifemask.evaluation._lpips import Lpips
 from lifemask.evaluation._masks import BOXES
-from lifemask.evaluation._picture_metrics import composite, laplacian_energy, psnr, ssim_map
+from lifemask.evaluation._picture_metrics import (
+    SSIM_WINDOW,
+    composite,
+    laplacian_energy,
+    psnr,
+    ssim_map,
+)
 from lifemask.tracking import FACE_POINTS, REGIONS
 
 if TYPE_CHECKING:
@@ -27,6 +33,9 @@ SLOW_STRIDE: Final = 3
 """LPIPS and detection look at every third test frame."""
 IDENTITY_FRAMES: Final = 8
 """Test frames, spread evenly, whose embedding is compared."""
+
+_REACH: Final = SSIM_WINDOW // 2 + 1
+"""Pixels around the mask that the filters look at."""
 
 LANDMARK_REGIONS: Final = {
     "all": np.arange(FACE_POINTS),
@@ -150,19 +159,23 @@ class Scorer:
         return row
 
     def _compare(self, picture: NDArray[np.uint8], index: int) -> dict[str, float]:
-        truth, masks = np.asarray(self._footage.pictures[index]), self._footage.masks
-        face = masks.region(index, "face")
-        mixed = composite(picture, truth, face)
-        similarity = ssim_map(mixed, truth)
+        masks = self._footage.masks
         left, top, right, bottom = masks.bounds(index)
+        # Nothing outside has a say, but what the filters reach; the picture may be much larger.
+        first = max(top - _REACH, 0), max(left - _REACH, 0)
+        crop = slice(first[0], bottom + _REACH), slice(first[1], right + _REACH)
+        inner = slice(top - first[0], bottom - first[0]), slice(left - first[1], right - first[1])
+        picture, truth = picture[crop], np.asarray(self._footage.pictures[index][crop])
+        face = masks.region(index, "face")[crop]
+        similarity = ssim_map(composite(picture, truth, face), truth)
         numbers = {
             "psnr": psnr(picture, truth, face),
-            "ssim": float(similarity[top:bottom, left:right].mean()),
+            "ssim": float(similarity[inner].mean()),
             "ssim_inside": float(similarity[face].mean()),
             "sharpness": laplacian_energy(picture, face) / max(laplacian_energy(truth, face), 1e-6),
         }
         for name in BOXES:
-            inside = masks.region(index, name)
+            inside = masks.region(index, name)[crop]
             if inside.any():
                 numbers[f"psnr_{name}"] = psnr(picture, truth, inside)
                 numbers[f"ssim_{name}"] = float(similarity[inside].mean())

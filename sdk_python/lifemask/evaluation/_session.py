@@ -121,7 +121,9 @@ def keep_numbers(
     metrics: dict[str, float | int | str | bool] = {**avatar.manifest.metrics, **about}
     for row in rows:
         if row.mode and not row.gain:
+            word = row.method.removesuffix(" texture")
+            place = "evaluation_" + (row.mode if word == "static" else f"{word}_{row.mode}")
             for name in ("psnr", "ssim", "lpips", "sharpness", "identity"):
                 if name in row.numbers:
-                    metrics[f"evaluation_{row.mode}_{name}"] = round(row.numbers[name], 4)
+                    metrics[f"{place}_{name}"] = round(row.numbers[name], 4)
     replace(avatar, manifest=replace(avatar.manifest, metrics=metrics)).save(package)
