@@ -59,6 +59,12 @@ def evaluate(
     head_path: Annotated[
         Path | None, typer.Option("--head-path", help="Your own file of that head model.")
     ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Train texture networks too; minutes for each clip.")
+    ] = False,
+    videos: Annotated[
+        bool, typer.Option("--videos", help="Write held-out frames beside the avatar's as video.")
+    ] = False,
     json: _console.JsonOption = False,
     quiet: _console.QuietOption = False,
 ) -> None:
@@ -79,6 +85,8 @@ def evaluate(
             jobs=jobs,
             head=head,
             head_path=head_path,
+            network=network,
+            videos=videos,
             progress=progress,
         )
     lines = _fit_lines(found) if fit_only or head != "default" else _lines(found)

@@ -57,6 +57,8 @@ class _Session:
     clock: Clock
     progress: ProgressCallback
     marks: Path | None
+    network: bool
+    videos: bool
 
 
 def evaluate_clip(
@@ -66,6 +68,9 @@ def evaluate_clip(
     marks: Path | None,
     judges: Judges,
     progress: ProgressCallback,
+    *,
+    network: bool = False,
+    videos: bool = False,
 ) -> Evaluated:
     """Measure a clip on frames that were held back.
 
@@ -76,6 +81,8 @@ def evaluate_clip(
         marks: Folder with marks of blinks and lip closure.
         judges: Networks that look at pictures.
         progress: Called as `progress(stage, fraction)`.
+        network: Whether a texture network is trained for each split.
+        videos: Whether the test frames are written side by side.
 
     Raises:
         InputError: No face, too short, not a video.
@@ -84,7 +91,8 @@ def evaluate_clip(
     with clock("landmarks"):
         footage = read_footage(path, progress)
     parts = [make_split(name, footage.count).limited_to(footage.usable) for name in splits]
-    session = _Session(footage, judges, ClipPictures(footage, folder), clock, progress, marks)
+    pictures = ClipPictures(footage, folder)
+    session = _Session(footage, judges, pictures, clock, progress, marks, network, videos)
     progress(f"fit {path.name}", 0.0)
     with clock("fit"):
         fitted = fit_frames(footage.faces)
@@ -127,6 +135,7 @@ def _evaluate_split(
             frames={0: split.train},
             texture_size=TEXTURE_SIZE,
             workers=1,
+            network=session.network,
             progress=prefixed(session.progress, f"{name}, {split.name}"),
         )
         avatar = Avatar.load(package)
@@ -149,6 +158,8 @@ def _evaluate_split(
         methods += _one_photo(session, split, streamed)
     rows = [_scored(session, split, scorer, method) for method in methods]
     session.pictures.rows(split, methods, rows)
+    if session.videos:
+        session.pictures.video(split, methods)
     document = _split_document(session, split, avatar, tracked, driven, units)
     document["exposure_drift"] = round(float(np.ptp(light.gains)), 4)
     document["rows"] = [row.to_dict() for row in rows]

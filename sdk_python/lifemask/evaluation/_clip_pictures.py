@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from lifemask.evaluation._masks import BOXES
 from lifemask.evaluation._methods import ONE_PHOTO
 from lifemask.evaluation._overlay import landmark_overlay, wireframe_overlay
 from lifemask.evaluation._picture_metrics import DIFFERENCE_GAIN, composite, difference_picture
-from lifemask.geometry import open_video, write_image
+from lifemask.geometry import VideoWriter, open_video, write_image
 from lifemask.heads import load_head_model
 from lifemask.rendering import contact_sheet
 
@@ -125,6 +126,29 @@ class ClipPictures:
                 split.name, views + differences, labels, caption,
                 name=f"{split.name}-{word}", columns=len(views),
             )  # fmt: skip
+
+    def video(self, split: Split, methods: Sequence[Method]) -> None:
+        """Write the test frames side by side: input, and the driven avatar with each texture."""
+        shown = [
+            one
+            for one in methods
+            if one.mode == "driven" and not one.gain and not one.name.startswith(ONE_PHOTO)
+        ]
+        labels = ["input", *(one.name for one in shown)]
+        path = self.folder / f"{split.name}.mp4"
+        writer: VideoWriter | None = None
+        with contextlib.ExitStack() as stack:
+            for index in split.test:
+                pictures = [one.frame(index) for one in shown]
+                views = [np.array(self._footage.pictures[index])]
+                views += [one for one in pictures if one is not None]
+                if len(views) < len(labels):
+                    continue
+                sheet = contact_sheet(views, columns=len(views), labels=labels)
+                if writer is None:
+                    size = sheet.shape[1], sheet.shape[0]
+                    writer = stack.enter_context(VideoWriter(path, *size, self._footage.rate_hz))
+                writer.write(sheet)
 
     def sheet(
         self,

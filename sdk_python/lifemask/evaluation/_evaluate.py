@@ -64,6 +64,8 @@ def evaluate(
     jobs: int = 1,
     head: str = "default",
     head_path: str | Path | None = None,
+    network: bool = False,
+    videos: bool = False,
     progress: ProgressCallback = no_progress,
 ) -> Evaluation:
     """Measure how much avatars look and move like the people they were built from.
@@ -91,12 +93,16 @@ def evaluate(
         head: Another head model (`"ict"`, `"flame"`) to fit beside the default one; implies
             `fit_only`, because avatars are built on the default head.
         head_path: The user's own file of that model, see `load_head_model`.
+        network: Train the texture network of every avatar that is built from a clip, which takes
+            minutes for each; the linear and the key textures are made in any case.
+        videos: Write the held-out frames of each split beside the avatar's, `NAME/SPLIT.mp4`.
         progress: Called as `progress(stage, fraction)`.
 
     Raises:
         InputError: There is no input, or none of them can be evaluated; the subclass says why. A
             file that was given beside them cannot be read.
         ModelFileError: The landmarker's model was not found.
+        MissingExtraError: A network is to be trained, and torch is not installed.
     """
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(one) for one in inputs]
     if not paths:
@@ -112,7 +118,7 @@ def evaluate(
         known = None if marks is None else Path(marks)
         others = [_synthetic(Path(one)) for one in synthetic]
         tasks = [
-            Task(path, folder / name, tuple(splits), face, known)
+            Task(path, folder / name, tuple(splits), face, known, network, videos)
             for path, name in zip(paths, _folder_names(paths), strict=True)
         ]
         measurements, document = _evaluate_all(tasks, others, jobs, progress)

@@ -41,6 +41,8 @@ class Task:
         splits: Of a video.
         face: Which face of a photo is meant.
         marks: Folder with marks of videos.
+        network: Whether texture networks are trained for a video.
+        videos: Whether held-out frames are written side by side.
     """
 
     path: Path
@@ -48,6 +50,8 @@ class Task:
     splits: tuple[SplitName, ...]
     face: FaceChoice | None
     marks: Path | None = None
+    network: bool = False
+    videos: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,9 @@ def _run(task: Task, progress: Callable[[str, float], None] = no_progress) -> _O
             image = read_photo(task.path)
             if image is None:
                 found = evaluate_clip(
-                    task.path, task.folder, task.splits, task.marks, judges, progress
-                )
+                    task.path, task.folder, task.splits, task.marks, judges, progress,
+                    network=task.network, videos=task.videos,
+                )  # fmt: skip
             else:
                 found = evaluate_photo(task.path, image, task.folder, judges, task.face, progress)
         return found, missing, None
