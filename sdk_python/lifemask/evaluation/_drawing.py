@@ -62,7 +62,9 @@ class AvatarDrawing:
         self.kinds = tuple(avatar.dynamics)
         self._dynamics = avatar.dynamics
         self._footage = footage
-        self._renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair)
+        texture = avatar.best_dynamic()
+        layout = None if texture is None else texture.layout
+        self._renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, layout=layout)
 
     def draw(self, state: HeadState, states: States, kind: str | None = None) -> Drawn:
         """Draw one frame in the cut picture.

@@ -46,7 +46,7 @@ def game_views(
 ) -> tuple[list[NDArray[np.uint8]], list[str], dict[str, float | int]]:
     """Draw one expression under three lights from three sides and look at it again.
 
-    The avatar wears its first dynamic texture where it has one, evaluated for each side.
+    The avatar wears its best dynamic texture where it has one, evaluated for each side.
 
     Args:
         avatar: Whom to draw.
@@ -60,9 +60,12 @@ def game_views(
         (`all_percent`, `lips_percent`, `lids_percent`). The embedding of landmarks on the head is
         part of that distance.
     """
-    renderer = Renderer(avatar.head, avatar.textures, hair=avatar.hair, supersampling=3)
+    texture = avatar.best_dynamic()
+    layout = None if texture is None else texture.layout
+    renderer = Renderer(
+        avatar.head, avatar.textures, hair=avatar.hair, supersampling=3, layout=layout
+    )
     vertices = avatar.head.vertices(coefficients, gaze=gaze)
-    texture = next(iter(avatar.dynamics.values()), None)
     landmarks = avatar.head.landmarks(vertices).astype(np.float64)
     pictures, labels, undetected = [], [], 0
     far: dict[str, list[float]] = {"all": [], "lips": [], "lids": []}
