@@ -23,8 +23,11 @@ _JAW_OPEN: Final = COEFFICIENT_INDEX["jawOpen"]
 _MOUTH_CLOSE: Final = COEFFICIENT_INDEX["mouthClose"]
 _FADE: Final = 4
 """Rows of vertices beyond a generic shape's reach over which the personal one runs out."""
-_HELD_TONGUE: Final = ("tongue", "teeth_upper", "eye_left", "eye_right")
-"""Parts whose movements only grow with the head."""
+_FORWARD: Final = 0.005
+"""Metres by which blinks move the tips of lashes forward, out of the cheek: the generic lid falls
+further, past the lower one."""
+_BLINKING: Final = 1.3
+"""Factor on the generic turn of the lashes that blinks have, so that they point down again."""
 
 
 def personal_head(head: Head) -> Head:
@@ -54,7 +57,7 @@ def close_contacts(head: Head) -> Head:
     """Return the head with shapes under which lids and lips meet, see `personal_head`."""
     shapes = close_lids(head, head.expression_deltas.astype(np.float64))
     shapes = close_lips(head, shapes)
-    _carry_lashes(head, shapes)
+    _carry_lashes(head, shapes, blinks=_BLINKING, forward=_FORWARD)
     return replace(head, expression_deltas=shapes.astype(np.float32))
 
 
@@ -157,18 +160,31 @@ def _rigid(
     return rigid_motion(before, after, np.ones(len(before)))
 
 
-def _carry_lashes(head: Head, shapes: NDArray[np.float64]) -> None:
+def _carry_lashes(
+    head: Head, shapes: NDArray[np.float64], *, blinks: float = 1.0, forward: float = 0.0
+) -> None:
     """Let each lash follow the skin at its root, in place.
 
     It keeps the turn that the generic shape gives it: only what the skin does otherwise is added.
+
+    Args:
+        head: Of the person.
+        shapes: `(52, n, 3)` m.
+        blinks: Factor on that turn in blinks.
+        forward: Metres by which blinks move the tips out of the cheek.
     """
     template = _template()
     model = template.model
     run = model.topology.parts["lashes"].vertices
     faces, weights = _lash_roots()
     generic = model.expression_deltas.astype(np.float64)
-    change = np.einsum("nk,enkd->end", weights, (shapes - generic)[:, faces])
-    shapes[:, run] = generic[:, run] + change
+    turn = generic[:, run] - np.einsum("nk,enkd->end", weights, generic[:, faces])
+    tip = model.topology.masks["lash_tip"][run, None]
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        mine = turn[COEFFICIENT_INDEX[name]]
+        moving = np.abs(mine).max(axis=1, keepdims=True) > 1e-4
+        mine += moving * (np.sqrt(tip) * forward * [0.0, 0.0, 1.0] + (blinks - 1.0) * mine)
+    shapes[:, run] = turn + np.einsum("nk,enkd->end", weights, shapes[:, faces])
 
 
 @functools.cache
