@@ -3,8 +3,8 @@
     python examples/landmark_network.py [FOLDER]
 
 478 landmarks go in, 52 coefficients come out: no solver, no camera model; an engine can run it
-through ONNX. It is less exact than the solver that `video_file.py` uses and plays weak expressions
-weaker still; `docs/regression.md` has the numbers. Writes a video: performer left, avatar right.
+through ONNX. It is steadier than the solver that `video_file.py` uses and plays weak expressions
+weaker; `docs/regression.md` has the numbers. Writes a video: performer left, avatar right.
 """
 
 from __future__ import annotations

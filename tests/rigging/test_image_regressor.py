@@ -18,11 +18,13 @@ from lifemask.rigging import (
     FaceRegressor,
     ImageRegression,
     LandmarkNormalizer,
+    LiveRegression,
     check_onnx,
     face_crop,
     image_model_bytes,
     regression_model_bytes,
 )
+from lifemask.tracking import FaceLandmarks
 
 CAMERA = Camera(240, 240, 500.0)
 
@@ -192,3 +194,16 @@ def test_smoothing_is_causal_and_as_late_as_it_says(sitter):
         faces.estimate(opened)
     with pytest.raises(ValueError, match="smoothing_ms"):
         FaceRegressor(smoothing_ms=-1.0)
+
+
+def test_live_mix_leaves_the_solver_what_the_models_do_not_see(sitter):
+    live = LiveRegression()
+    picture, points = sitter.sit(jawOpen=0.8)
+    face = FaceLandmarks(np.c_[points, np.zeros(len(points))].astype(np.float32), 240, 240)
+    answer = live(picture, face)
+    np.testing.assert_allclose(
+        answer, FaceRegressor().estimate(points, face_crop(picture, points)).coefficients, atol=1e-4
+    )
+    seen = REGRESSION_VALIDITY | IMAGE_VALIDITY
+    assert np.all(live.shares[~seen] == 0.0)
+    assert np.all(live.shares[seen] == 0.5)

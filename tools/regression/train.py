@@ -23,7 +23,12 @@ import numpy as np
 import torch
 
 from lifemask.heads import COEFFICIENT_COUNT, load_head_model
-from lifemask.rigging import BlendshapeRegressor, LandmarkNormalizer, check_onnx
+from lifemask.rigging import (
+    REGRESSION_VALIDITY,
+    BlendshapeRegressor,
+    LandmarkNormalizer,
+    check_onnx,
+)
 from lifemask.tracking import MIRRORED
 from regression.faces import Sampler, Samples, keep_apart
 from regression.network import GAZE_SCALE, Regressor, gaze_loss, loss, onnx_bytes, whitening
@@ -201,7 +206,7 @@ def check_parity(data: bytes, network: Regressor, landmarks: NDArray[np.float32]
         RuntimeError: They differ by more than rounding.
     """
     with torch.no_grad():
-        wanted = network(torch.from_numpy(landmarks)).numpy()
+        wanted = network(torch.from_numpy(landmarks)).numpy() * REGRESSION_VALIDITY
     gap = float(np.abs(estimate(data, landmarks) - wanted).max())
     print(f"ONNX Runtime differs from torch by {gap:.1e}")
     if gap > _PARITY:

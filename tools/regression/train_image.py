@@ -294,7 +294,7 @@ def main() -> None:
     """Parse the command line, train, export, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path, nargs="+")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=IMAGE_MODEL_PATH)
     arguments = parser.parse_args()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_NAMES
+from lifemask.heads import COEFFICIENT_COUNT
 from lifemask.rigging._image_regressor import IMAGE_VALIDITY, ImageRegression, face_crop
 from lifemask.rigging._regressor import REGRESSION_VALIDITY, BlendshapeRegressor
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from lifemask.tracking import FaceLandmarks
 
+_TRUST: Final = 0.5
+"""How far the weights that were fitted on drawings replace one half: on photographs either model
+may be the worse one."""
+
 _PAUSE: Final = 0.5
 """Seconds without an answer after which smoothing starts anew."""
 
-_LIVE_SHARES: Final[NDArray[np.float32]] = np.array(
-    [0.0 if name == "tongueOut" else 0.5 for name in COEFFICIENT_NAMES], np.float32
+_LIVE_SHARES: Final[NDArray[np.float32]] = np.where(
+    REGRESSION_VALIDITY | IMAGE_VALIDITY, np.float32(0.5), np.float32(0.0)
 )
 _LIVE_SHARES.flags.writeable = False
 
@@ -151,7 +155,8 @@ def image_shares(model: ImageRegression) -> NDArray[np.float32]:
     text = model.metadata.get("landmark_mix")
     shares = np.full(COEFFICIENT_COUNT + 4, 0.5, np.float32)
     if text is not None:
-        shares = np.array(json.loads(text), np.float32).clip(0.0, 1.0)
+        fitted = np.array(json.loads(text), np.float32).clip(0.0, 1.0)
+        shares += np.float32(_TRUST) * (fitted - shares)
     shares[:COEFFICIENT_COUNT][~REGRESSION_VALIDITY] = 1.0
     shares[:COEFFICIENT_COUNT][~IMAGE_VALIDITY] = 0.0
     return shares

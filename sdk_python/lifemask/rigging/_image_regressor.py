@@ -25,10 +25,17 @@ IMAGE_SCHEMA: Final = "1"
 """Version of the image model's inputs, outputs and metadata."""
 
 IMAGE_UNSEEN: Final = frozenset({"tongueOut"})
-"""Coefficients that the image model leaves at 0: no picture of it showed them."""
+"""Coefficients that the network leaves at 0: no picture of it showed them."""
+
+IMAGE_UNSURE: Final = frozenset(
+    {"jawForward", "jawLeft", "jawRight", "cheekPuff", "mouthClose", "mouthLeft", "mouthRight",
+     "noseSneerLeft", "noseSneerRight"}
+)  # fmt: skip
+"""Coefficients of which the network says something that is no better than always 0, so that
+`ImageRegression` answers 0."""
 
 IMAGE_VALIDITY: Final[NDArray[np.bool_]] = np.array(
-    [name not in IMAGE_UNSEEN for name in COEFFICIENT_NAMES]
+    [name not in IMAGE_UNSEEN | IMAGE_UNSURE for name in COEFFICIENT_NAMES]
 )
 """`(52,)` whether a coefficient is estimated at all; order `COEFFICIENT_NAMES`."""
 IMAGE_VALIDITY.flags.writeable = False
@@ -116,7 +123,8 @@ class ImageRegression:
     def run(self, crop: NDArray[np.uint8]) -> ImageAnswer:
         """Estimate the expression in a crop `(128, 128)` uint8 of `face_crop`."""
         inputs = {"crop": _tensor(crop), "rest": self._rest, "known": self._known}
-        return ImageAnswer(*run_network(self._session, inputs))
+        coefficients, gaze, features = run_network(self._session, inputs)
+        return ImageAnswer(coefficients * IMAGE_VALIDITY, gaze, features)
 
     def calibrate(self, crops: NDArray[np.uint8] | None) -> None:
         """Remember what this person looks like at rest.

@@ -29,8 +29,12 @@ REGRESSION_UNSEEN: Final = frozenset(
 follows a jaw that moves sideways or forward, nor puffed cheeks: a network that tries is worse than
 one that always answers 0."""
 
+REGRESSION_UNSURE: Final = frozenset({"mouthClose", "noseSneerLeft", "noseSneerRight"})
+"""Coefficients of which the network says something that is no better than always 0, so that
+`BlendshapeRegressor` answers 0."""
+
 REGRESSION_VALIDITY: Final[NDArray[np.bool_]] = np.array(
-    [name not in REGRESSION_UNSEEN for name in COEFFICIENT_NAMES]
+    [name not in REGRESSION_UNSEEN | REGRESSION_UNSURE for name in COEFFICIENT_NAMES]
 )
 """`(52,)` whether a coefficient is estimated at all; order `COEFFICIENT_NAMES`."""
 REGRESSION_VALIDITY.flags.writeable = False
@@ -75,8 +79,9 @@ def normalize_landmarks(points: ArrayLike) -> NDArray[np.float32]:
 class BlendshapeRegressor:
     """Estimates the 52 coefficients from the landmarks of one picture.
 
-    Quicker than the solver and stateless, with the same meaning of each coefficient; less exact,
-    because it knows neither the person nor the camera. `calibrate` tells it the person.
+    Quicker and steadier than the solver and stateless, with the same meaning of each coefficient;
+    weak expressions come out weaker. `calibrate` tells it the person. The tables are in
+    `docs/regression.md`.
 
     Args:
         model: An ONNX file or its content; the one that ships with lifemask when left out.
@@ -146,7 +151,8 @@ class BlendshapeRegressor:
             self._neutral = self.normalizer.neutral_offset(faces).mean(axis=0)
 
     def _run(self, landmarks: NDArray[np.float32]) -> LandmarkAnswer:
-        return LandmarkAnswer(*run_network(self._session, {self._input: landmarks[None]}))
+        coefficients, gaze, features = run_network(self._session, {self._input: landmarks[None]})
+        return LandmarkAnswer(coefficients * REGRESSION_VALIDITY, gaze, features)
 
 
 @functools.cache
