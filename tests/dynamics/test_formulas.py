@@ -91,7 +91,8 @@ def test_the_sheet_follows_from_its_own_words(files, layout, cases):
         x = np.clip(case["input"], record["range"]["low"], record["range"]["high"])
         ly, lp, ry, rp = x[52:56] / 0.6
         gaze = [-ly, ly, lp, -lp, ry, -ry, rp, -rp]
-        values = np.clip([*x[:52], *gaze, 1], 0, 1)
+        right, up = x[56] / 0.5, x[57] / 0.5
+        values = np.clip([*x[:52], *gaze, right, -right, up, -up, 1], 0, 1)
         assert np.allclose(values, case["key"]["drivers"], atol=1e-4)
         output = np.full((size, size, 3), 0.5)
         for region in layout.regions:

@@ -36,6 +36,7 @@ from lifemask.dynamics import (
     fit_linear,
     texture_samples,
 )
+from lifemask.dynamics._activation import EVERYWHERE
 from lifemask.evaluation._footage import read_footage
 from lifemask.evaluation._splits import make_split
 from lifemask.evaluation._states import tracked_states
@@ -108,7 +109,7 @@ def paper_gains(key: KeyTexture, train: TextureSamples) -> KeyTexture:
     for name, region in key.regions.items():
         gains = np.zeros_like(region.gains)
         for row, frame in zip(gains, region.frames, strict=False):
-            row[:-1] = drivers[frame][:-1]
+            row[: EVERYWHERE.start] = drivers[frame][: EVERYWHERE.start]
         regions[name] = dataclasses.replace(region, gains=gains)
     return dataclasses.replace(key, regions=regions)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lifemask.dynamics._contract import VIEW
 from lifemask.dynamics._regions import SKIN_REGIONS, layout_texels
 from lifemask.heads import COEFFICIENT_COUNT, COEFFICIENT_NAMES
 
@@ -20,15 +21,26 @@ GAZE_DRIVERS: Final = tuple(
 )
 """Half-rectified gaze of each eye, in the order in which `driver_values` returns it."""
 
-DRIVER_NAMES: Final = (*COEFFICIENT_NAMES, *GAZE_DRIVERS, "rest")
-"""What can change a texel: 52 coefficients, eight gaze directions, each in [0, 1], and `rest`,
-which always is 1: by how much a clip differs from the static texture in every frame."""
+VIEW_DRIVERS: Final = ("viewLeft", "viewRight", "viewUp", "viewDown")
+"""From which side the camera sees the head: the subject's left and right, above, below."""
 
-REST: Final = len(DRIVER_NAMES) - 1
+DRIVER_NAMES: Final = (*COEFFICIENT_NAMES, *GAZE_DRIVERS, *VIEW_DRIVERS, "rest")
+"""What can change a texel: 52 coefficients, gaze and view, each in [0, 1], and `rest`, which
+always is 1: by how much a clip differs from the static texture in every frame."""
+
+DRIVER_COUNT: Final = len(DRIVER_NAMES)
+
+EVERYWHERE: Final = slice(DRIVER_COUNT - len(VIEW_DRIVERS) - 1, DRIVER_COUNT)
+"""Drivers that act on every texel alike: view and rest."""
+
+REST: Final = DRIVER_COUNT - 1
 """Index of the driver that always is 1."""
 
 FULL_GAZE: Final = 0.6
 """Gaze angle, radians, at which a gaze driver is 1."""
+
+FULL_VIEW: Final = 0.5
+"""Part of the unit view direction, to a side, at which a view driver is 1."""
 
 _REACH: Final = 4.0
 """Packed texels over which displacements go on where no face is, at 256 x 256."""
@@ -40,10 +52,10 @@ def driver_values(inputs: ArrayLike) -> NDArray[np.float32]:
     """Turn network inputs into drivers that are never negative.
 
     Args:
-        inputs: `(..., 59)` of `dynamic_input`; the view direction is not used.
+        inputs: `(..., 59)` of `dynamic_input`.
 
     Returns:
-        `(..., 61)` float32 in [0, 1], order `DRIVER_NAMES`.
+        `(..., 65)` float32 in [0, 1], order `DRIVER_NAMES`.
     """
     given = np.asarray(inputs, np.float32)
     gaze = given[..., COEFFICIENT_COUNT : COEFFICIENT_COUNT + 4] / FULL_GAZE
@@ -51,8 +63,10 @@ def driver_values(inputs: ArrayLike) -> NDArray[np.float32]:
     # The left eye lies at +X and positive yaw turns toward +X, so it turns inward when negative.
     left = (-left_yaw, left_yaw, left_pitch, -left_pitch)
     ways = (*left, right_yaw, -right_yaw, right_pitch, -right_pitch)
-    rest = np.ones_like(given[..., :1])
-    values = [given[..., :COEFFICIENT_COUNT], np.stack(ways, axis=-1), rest]
+    x, y, _ = np.moveaxis(given[..., VIEW] / FULL_VIEW, -1, 0)
+    rest = np.ones_like(x)
+    ways = (*ways, x, -x, y, -y, rest)
+    values = [given[..., :COEFFICIENT_COUNT], np.stack(ways, axis=-1)]
     return np.clip(np.concatenate(values, axis=-1), 0, 1)
 
 
@@ -71,7 +85,7 @@ def activation_masks(head: Head, layout: Layout) -> NDArray[np.float32]:
         layout: Packed regions.
 
     Returns:
-        `(61, size, size)` float32 in [0, 1], order `DRIVER_NAMES`, 0 outside the regions.
+        `(65, size, size)` float32 in [0, 1], order `DRIVER_NAMES`, 0 outside the regions.
     """
     length = np.linalg.norm(head.expression_deltas, axis=2)
     length[length < _LEAST] = 0
@@ -86,23 +100,24 @@ def activation_masks(head: Head, layout: Layout) -> NDArray[np.float32]:
             result[:, *region.window] = _drawn(head, layout, own, drivers)[:, *region.window]
         else:
             strength = drivers @ (lining / max(lining.sum(), 1e-9))
-            strength /= max(strength[:REST].max(), 1e-9)
+            strength /= max(strength[: EVERYWHERE.start].max(), 1e-9)
             if region.name.startswith("eyeball"):
                 strength[_own_gaze(region.name)] = 1
             result[:, *region.window] = strength[:, None, None]
-        result[REST, *region.window] = 1
+        result[EVERYWHERE, *region.window] = 1
     return np.clip(result, 0, 1)
 
 
 def _with_gaze(shapes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Append `(9, n_vertices)`: where the lids follow the gaze, and rest, which is everywhere."""
+    """Append `(13, n_vertices)`: where lids follow the gaze, and what is everywhere."""
     index = {name: i for i, name in enumerate(COEFFICIENT_NAMES)}
     look = [
         shapes[index[f"eyeLook{way}{side}"]]
         for side in ("Left", "Right")
         for way in ("In", "Out", "Up", "Down")
     ]
-    return np.concatenate([shapes, look, np.ones_like(look[:1])]).astype(np.float32)
+    everywhere = np.ones((EVERYWHERE.stop - EVERYWHERE.start, shapes.shape[1]))
+    return np.concatenate([shapes, look, everywhere]).astype(np.float32)
 
 
 def _own_gaze(name: str) -> slice:

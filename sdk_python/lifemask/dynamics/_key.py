@@ -32,9 +32,9 @@ class KeyRegion:
     """How strongly each key of one region shows.
 
     Attributes:
-        gains: `(6, 61)` float32: how much each driver calls for each key, or speaks against it;
+        gains: `(6, 65)` float32: how much each driver calls for each key, or speaks against it;
             the `a_e^k` of paper 004 equation 4.
-        channels: `(61, 6)` float32, never negative: each driver's activation mask as a sum of
+        channels: `(65, 6)` float32, never negative: each driver's activation mask as a sum of
             the region's mask channels.
         frames: Capture index of the frame at the middle of each key; empty for generic maps.
         unseen: Names of drivers that reach this region, but that the clip never shows; they
@@ -106,7 +106,7 @@ class KeyTexture:
 
 
 def key_matrix(region: KeyRegion, drivers: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return how much each key `(6, 6)` shows through each mask channel, for drivers `(61,)`."""
+    """Return how much each key `(6, 6)` shows through each mask channel, for drivers `(65,)`."""
     return np.asarray((region.gains * drivers) @ region.channels, np.float32)
 
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from lifemask._errors import InputError
-from lifemask.dynamics._activation import DRIVER_NAMES, REST, activation_masks, driver_values
+from lifemask.dynamics._activation import (
+    DRIVER_NAMES,
+    EVERYWHERE,
+    REST,
+    activation_masks,
+    driver_values,
+)
 from lifemask.dynamics._contract import InputRange
 from lifemask.dynamics._key import (
     KEY_COUNT,
@@ -105,10 +111,11 @@ def _fit_region(
     height, width = region.mask.shape
     inside = region.mask.ravel() > 0
     mean = activation.reshape(len(activation), -1)[:, inside].mean(axis=1)
-    mean[REST] = 0
+    mean[EVERYWHERE] = 0
     reaches = mean > _REACHES * mean.max()
     shown = np.ptp(drivers, axis=0) > _SHOWN
-    reaches[REST] = shown[REST] = True
+    reaches[EVERYWHERE] = True
+    shown[REST] = True
     used = reaches & shown
     unseen = tuple(DRIVER_NAMES[i] for i in np.flatnonzero(reaches & ~shown))
     keys = np.full((KEY_COUNT, height, width, 3), KEY_ZERO, np.uint8)
@@ -200,7 +207,7 @@ def _gains(
     channels: NDArray[np.float32],
     used: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return gains `(6, 61)`: least squares of the clip.
+    """Return gains `(6, 65)`: least squares of the clip.
 
     The residual is linear in the gains while no weight is negative and their sum is below 1:
     `r_t(v) = sum_ke gains_ke x_te sum_c channels_ec masks_c(v) T_k(v)`, so the normal equations

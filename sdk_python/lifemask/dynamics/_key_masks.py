@@ -22,10 +22,10 @@ def factor_masks(
     """Write masks as sums of at most six, none negative (Lee and Seung 2001).
 
     Args:
-        activation: `(61, height, width)`, not negative; drivers that count for nothing are 0.
+        activation: `(65, height, width)`, not negative; drivers that count for nothing are 0.
 
     Returns:
-        `(61, 6)` float32 and `(height, width, 6)` uint8: a mask is the sum over the channels of
+        `(65, 6)` float32 and `(height, width, 6)` uint8: a mask is the sum over the channels of
         the first times the second / 255.
     """
     drivers, height, width = activation.shape

@@ -27,8 +27,8 @@ _DEPTH: Final = 0.045
 _WIDE_OPEN: Final = 0.02
 """Metres between the lips that let all the light in."""
 _DARKER: Final = {
-    "cavity": np.array([1.0, 1.3, 1.3]),
-    "tongue": np.array([0.9, 1.2, 1.2]),
+    "cavity": np.array([1.5, 1.9, 1.9]),
+    "tongue": np.array([1.3, 1.6, 1.6]),
     "teeth": np.array([0.5, 0.6, 0.7]),
 }
 """Powers of the shadow: wet red flesh reddens the light that reaches its depth, teeth stand out."""
@@ -54,7 +54,7 @@ def occlusion_ratio(rest: NDArray[np.floating], moved: NDArray[np.floating]) -> 
 def inner_keys(
     head: Head, layout: Layout, region: Region, texels: RegionTexels
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return ratios `(height, width, 3)` of an inner part's keys, and gains `(6, 61)`.
+    """Return ratios `(height, width, 3)` of an inner part's keys, and gains `(6, 65)`.
 
     Key 0 is the shadow at rest. Others take its place as far as their drivers are on.
     """
