@@ -72,8 +72,8 @@ def build(
         unpacked: Write a folder instead of one file.
         workers: Processes that look at long clips; as many as there are cores when left out.
         network: Train a texture network on the clips, which takes minutes and needs torch; what
-            moves with the expression is then drawn best. Without it, and from photos, plainer
-            dynamic textures are made in seconds.
+            changes with the expression is then drawn best. Without it plainer dynamic textures
+            are fitted in seconds, and photos alone get folds and shadows that any face has.
         report: Folder for the capture report: `capture.html`, `capture.png`, `capture.json`. It
             shows faces. With them `shapes.png`, a picture of all 52 shapes.
         summary: Receives what was observed, chosen and spent, once the avatar is built.

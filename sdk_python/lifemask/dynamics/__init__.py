@@ -6,6 +6,7 @@ from lifemask.dynamics._compose import (
     add_residual,
     compose,
     region_patches,
+    region_rectangle,
     weighted_residual,
 )
 from lifemask.dynamics._contract import (
@@ -94,6 +95,7 @@ __all__ = [
     "packed_albedo",
     "read_back_end",
     "region_patches",
+    "region_rectangle",
     "residual_errors",
     "texture_samples",
     "train_network",

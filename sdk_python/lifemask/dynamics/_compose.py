@@ -82,13 +82,20 @@ def region_patches(
     """
     height, width = shape
     for region in layout.regions:
-        u0, v0, u1, v1 = region.uv
-        # Texels whose centre lies inside.
-        columns = slice(int(np.ceil(u0 * width - 0.5)), int(np.ceil(u1 * width - 0.5)))
-        rows = slice(int(np.ceil(v0 * height - 0.5)), int(np.ceil(v1 * height - 0.5)))
+        rows, columns = region_rectangle(region, (height, width))
         if rows.stop > rows.start and columns.stop > columns.start:
             patch = weighted[region.window] * np.float32(255)
             yield region, rows, columns, _stretched(patch, region, shape, rows, columns)
+
+
+def region_rectangle(region: Region, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns of an atlas `(height, width)` whose centres a region covers."""
+    height, width = shape
+    u0, v0, u1, v1 = region.uv
+    return (
+        slice(int(np.ceil(v0 * height - 0.5)), int(np.ceil(v1 * height - 0.5))),
+        slice(int(np.ceil(u0 * width - 0.5)), int(np.ceil(u1 * width - 0.5))),
+    )
 
 
 def _stretched(

@@ -8,16 +8,19 @@ import numpy as np
 
 from lifemask.dynamics import (
     PROFILE_SIZES,
+    SKIN_REGIONS,
+    Layout,
     add_residual,
     face_layout,
     layout_texels,
+    region_rectangle,
     weighted_residual,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lifemask.dynamics import Layout, Profile
+    from lifemask.dynamics import Profile
     from lifemask.heads import Topology
     from lifemask.rendering._scene import Texture
 
@@ -40,7 +43,16 @@ class DynamicAlbedo:
         self._static = albedo
         self._texels = albedo.texels.copy()
         texels = layout_texels(topology, layout)
-        self._faces = np.unique(texels.face[layout.masks().ravel()[texels.index] > 0])
+        shown = layout.masks().ravel()[texels.index] > 0
+        names = [one.name for one in layout.regions]
+        self._groups = []
+        # Regions over skin overlap, so they are composed at the same levels.
+        for group in (SKIN_REGIONS, *((name,) for name in names if name not in SKIN_REGIONS)):
+            numbers = [i for i, name in enumerate(names) if name in group]
+            faces = np.unique(texels.face[shown & np.isin(texels.region, numbers)])
+            if len(faces):
+                regions = tuple(layout.regions[i] for i in numbers)
+                self._groups.append((Layout(regions, layout.size), faces))
 
     def compose(
         self, output: NDArray[np.floating], footprints: NDArray[np.float32]
@@ -55,19 +67,28 @@ class DynamicAlbedo:
             The pyramid, and footprints that read no level of it that was not composed.
         """
         weighted = weighted_residual(np.nan_to_num(output, nan=0.5), self.layout)
-        static, last = self._static, len(self._static.offsets) - 1
-        own = np.nan_to_num(footprints[self._faces], nan=0.0, neginf=0.0, posinf=0.0)
-        finest = float(np.quantile(own, _FINEST_SHARE)) + static.log_size
-        first = int(np.clip(np.floor(finest), 0, last))
-        for level in range(first, last + 1):
-            height, width = int(static.heights[level]), int(static.widths[level])
-            run = slice(int(static.offsets[level]), int(static.offsets[level]) + height * width)
-            self._texels[run] = static.texels[run]
-            picture = self._texels[run].view(np.uint8).reshape(height, width, 4)
-            add_residual(picture, weighted, self.layout)
         held = footprints.copy()
-        held[self._faces] = np.maximum(held[self._faces], np.float32(first - static.log_size))
-        return static._replace(texels=self._texels), held
+        for regions, faces in self._groups:
+            own = np.nan_to_num(footprints[faces], nan=0.0, neginf=0.0, posinf=0.0)
+            finest = float(np.quantile(own, _FINEST_SHARE)) + self._static.log_size
+            last = len(self._static.offsets) - 1
+            first = int(np.clip(np.floor(finest), 0, last))
+            held[faces] = np.maximum(held[faces], np.float32(first - self._static.log_size))
+            for level in range(first, last + 1):
+                picture, static = self._level(self._texels, level), self._level(None, level)
+                for region in regions.regions:
+                    rectangle = region_rectangle(region, picture.shape[:2])
+                    picture[rectangle] = static[rectangle]
+                add_residual(picture, weighted, regions)
+        return self._static._replace(texels=self._texels), held
+
+    def _level(self, texels: NDArray[np.uint32] | None, number: int) -> NDArray[np.uint8]:
+        """Return one level of these texels, or of the static ones, `(height, width, 4)`."""
+        static = self._static
+        height, width = int(static.heights[number]), int(static.widths[number])
+        first = int(static.offsets[number])
+        run = (static.texels if texels is None else texels)[first : first + height * width]
+        return run.view(np.uint8).reshape(height, width, 4)
 
 
 def layout_of(output: NDArray[np.floating], topology: Topology) -> Layout:
