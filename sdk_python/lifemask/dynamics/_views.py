@@ -28,9 +28,9 @@ _SLANT: Final = (0.08, 0.45)
 """Cosines of the viewing angle between which trust rises from nothing to full."""
 _STRETCH: Final = (0.1, 0.4)
 """Pixels along a texel, against the median of its region, between which trust rises."""
-_EDGE: Final = (0.3, 2.0)
+_EDGE: Final = (0.3, 1.5)
 """Pixels from where another part, or a nearer surface, begins; trust rises from `_EDGE_FLOOR`."""
-_EDGE_FLOOR: Final = 0.15
+_EDGE_FLOOR: Final = 0.5
 _JUMP: Final = 0.006
 """Metres of depth between neighbouring pixels that make an edge."""
 _BEHIND_LASHES: Final = 0.4
