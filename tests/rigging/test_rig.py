@@ -134,6 +134,12 @@ def test_a_glb_keeps_what_it_has_and_gains_named_targets(tmp_path, finer, rigged
         atol=1e-4,
     )
     assert np.abs(out.accessor(jaw["NORMAL"])).max() > 0.1
+    # What is made again takes the place of the old one.
+    third = add_morph_targets(raw, ["jawOpen", "own"], 2.0 * rigged.deltas[:2, source])
+    fourth = GlbFile(add_morph_targets(third, COEFFICIENT_NAMES, 2.0 * rigged.deltas[:, source]))
+    found = fourth.json["meshes"][0]
+    assert found["extras"]["targetNames"] == ["own", *COEFFICIENT_NAMES]
+    assert len(found["primitives"][0]["targets"]) == len(found["weights"]) == 53
     again = GlbFile(add_morph_targets(raw, ["more"], 0.0 * rigged.deltas[:1, source]))
     assert again.json["meshes"][0]["extras"]["targetNames"] == ["more"]
 

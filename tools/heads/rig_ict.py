@@ -27,7 +27,7 @@ _MOVES = 0.5
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("path", type=Path, help="ICT-FaceKit, see docs/heads.md")
     parser.add_argument("-o", "--output", type=Path, default=Path("ict_rig"), help="folder")
     options = parser.parse_args()

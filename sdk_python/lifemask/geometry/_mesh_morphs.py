@@ -28,7 +28,7 @@ _HEADER: Final = "<III"
 def add_morph_targets(raw: bytes, names: Sequence[str], deltas: NDArray[np.floating]) -> bytes:
     """Return a binary glTF file with morph targets; everything else in it stays as it was.
 
-    Meshes that have targets keep them before the new ones; of a mesh that stands in the scene
+    Meshes keep targets of other names before the new ones; of a mesh that stands in the scene
     twice, the first place counts. Normals get targets where the mesh has normals.
 
     Args:
@@ -53,6 +53,8 @@ def add_morph_targets(raw: bytes, names: Sequence[str], deltas: NDArray[np.float
         ]
         fresh = mesh not in done
         done.add(mesh)
+        if fresh:
+            _drop(document["meshes"][mesh], names)
         for primitive, count in zip(primitives, counts, strict=True):
             triangles = primitive.get("mode", _TRIANGLES) == _TRIANGLES
             mine = np.zeros((len(names), count, 3))
@@ -183,6 +185,22 @@ def _normals(
     first: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     return vertex_normals(points[first], faces)[place]
+
+
+def _drop(mesh: dict[str, Any], names: Sequence[str]) -> None:
+    """Remove the targets of a mesh that are made anew."""
+    extras = mesh.get("extras")
+    extras = extras if isinstance(extras, dict) else {}
+    known = extras.get("targetNames", [])
+    count = len(mesh["primitives"][0].get("targets", []))
+    keep = [i for i in range(count) if i >= len(known) or known[i] not in names]
+    if len(keep) == count:
+        return
+    for primitive in mesh["primitives"]:
+        primitive["targets"] = [primitive["targets"][i] for i in keep]
+    mesh["extras"] = {**extras, "targetNames": [known[i] for i in keep if i < len(known)]}
+    if "weights" in mesh:
+        mesh["weights"] = [mesh["weights"][i] for i in keep]
 
 
 def _name(mesh: dict[str, Any], names: Sequence[str]) -> None:

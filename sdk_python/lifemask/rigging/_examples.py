@@ -105,7 +105,9 @@ class Refinement:
     error_after: float
 
 
-def refine_from_clips(head: Head, clips: Sequence[TrackedClip]) -> Refinement:
+def refine_from_clips(
+    head: Head, clips: Sequence[TrackedClip], *, always: bool = False
+) -> Refinement:
     """Refine a head's personal shapes by key expressions of tracked clips.
 
     Every fifth block of frames is held out. Key expressions are chosen from the others, far apart
@@ -115,6 +117,7 @@ def refine_from_clips(head: Head, clips: Sequence[TrackedClip]) -> Refinement:
     Args:
         head: With shapes made by `personal_head`.
         clips: Of the person.
+        always: Return the refined shapes even where they are not accepted, to be measured.
     """
     shape = LandmarkShape.from_head(head)
     splits = [_split(clip) for clip in clips]
@@ -134,7 +137,9 @@ def refine_from_clips(head: Head, clips: Sequence[TrackedClip]) -> Refinement:
     before = _error(shape, tested)
     after = _error(LandmarkShape.from_head(better), tested)
     accepted = after < _BETTER * before
-    return Refinement(better if accepted else head, accepted, len(chosen), held_out, before, after)
+    return Refinement(
+        better if accepted or always else head, accepted, len(chosen), held_out, before, after
+    )
 
 
 def solved_again(head: Head, fits: Sequence[PhotoFit]) -> list[PhotoFit]:
