@@ -18,6 +18,7 @@ from lifemask.avatar._clip_dynamics import ClipFrames, Learnt, learn_samples
 from lifemask.avatar._evidence import Recording, Source
 from lifemask.avatar._render import chosen_dynamic
 from lifemask.avatar._stage_records import Track
+from lifemask.avatar._stages_cache import CACHE_VARIABLE, Cache
 from lifemask.dynamics import (
     INPUT_COUNT,
     VIEW,
@@ -170,6 +171,14 @@ def test_what_was_learnt_survives_the_cache(linear):
     assert again.metrics == learnt.metrics
     assert again.dynamics["linear"].to_files() == linear.to_files()
     assert Learnt.from_arrays(Learnt({}, {}).to_arrays()).dynamics == {}
+
+
+def test_a_training_that_was_stopped_is_forgotten_with_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    state = Cache("ada").scratch("training-0123")
+    state.write_bytes(b"weights of a face")
+    lifemask.forget("ada")
+    assert not state.exists()
 
 
 def test_every_rare_expression_is_chosen():

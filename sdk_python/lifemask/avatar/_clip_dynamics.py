@@ -33,13 +33,13 @@ from lifemask.geometry import Pose, open_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from lifemask.avatar._evidence import Source
     from lifemask.avatar._stage_records import Track
     from lifemask.avatar._stages import Stages
+    from lifemask.avatar._stages_cache import Cache
     from lifemask.dynamics import DynamicTexture
     from lifemask.geometry import Camera
     from lifemask.heads import Head
@@ -208,7 +208,7 @@ class ClipDynamics:
         trained = stages.kept(
             "train the texture network",
             ("network", key),
-            lambda told: self._network(told, None if stages.cache is None else stages.cache.place),
+            lambda told: self._network(told, stages.cache),
             Learnt.to_arrays,
             Learnt.from_arrays,
         )
@@ -237,12 +237,13 @@ class ClipDynamics:
             metrics[f"dynamic_{name}_linear_rms"] = round(after, 4)
         return Learnt(dynamics, metrics)
 
-    def _network(self, told: Callable[[float], None], place: Path | None) -> Learnt:
+    def _network(self, told: Callable[[float], None], cache: Cache | None) -> Learnt:
         from lifemask.dynamics import NetworkTexture, train_network
 
         samples = self._samples(lambda share: told(0.05 * share))
         assert samples is not None
-        checkpoint = None if place is None else place / f"training-{samples_key(samples)}.bin"
+        key = samples_key(samples)
+        checkpoint = None if cache is None else cache.scratch(f"training-{key}")
         trained = train_network(
             samples,
             checkpoint=checkpoint,

@@ -133,6 +133,19 @@ class Cache:
         self._remember(path)
         return path
 
+    def scratch(self, stem: str) -> Path:
+        """Return where a stage may keep a state to go on from; it is forgotten with the rest.
+
+        Args:
+            stem: Of the file: letters, digits, `_` and `-`.
+
+        Raises:
+            CacheError: It cannot be noted.
+        """
+        path = self.place / f"{stem}.state"
+        self._remember(path)
+        return path
+
     def _path(self, stage: str, key: str) -> Path:
         return self.place / f"{stage}-{key}.npz"
 

@@ -50,9 +50,15 @@ def _pairs() -> tuple[tuple[int, int], ...]:
         ("eyeBlinkLeft", "eyeBlinkLeft"),
         ("eyeBlinkRight", "eyeBlinkRight"),
         ("browInnerUp", "browInnerUp"),
+        ("eyeSquintLeft", "eyeBlinkLeft"),
+        ("eyeSquintRight", "eyeBlinkRight"),
     ]
     products = [(COEFFICIENT_INDEX[a], COEFFICIENT_INDEX[b]) for a, b in named]
     products += [(i, i) for i in range(GAZE.start, GAZE.stop)]
+    # The iris goes sideways and up at once, and lids follow it.
+    for yaw, blink in ((GAZE.start, "eyeBlinkLeft"), (GAZE.start + 2, "eyeBlinkRight")):
+        lid = COEFFICIENT_INDEX[blink]
+        products += [(yaw, yaw + 1), (yaw, lid), (yaw + 1, lid)]
     products += [(i, i) for i in range(VIEW.start, VIEW.start + 2)]
     return (*((i, -1) for i in range(INPUT_COUNT)), *products)
 
