@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MOST: Final = 480
 """Samples that the teacher keeps; of more, every second, third, …"""
 _FILLINGS: Final = 3
+_GUESSED: Final = 0.2
+"""Least weight of what is assumed where a frame shows nothing, against what others show there."""
 _LESSONS: Final = 8192
 _LESSON_STEPS: Final = 1500
 _LESSON_BATCH: Final = 256
@@ -190,8 +192,10 @@ def _pooled(data: TrainingSet, side: int) -> _Known:
     chosen = np.arange(0, data.train, -(-data.train // _MOST))
     shape = (*data.importance.shape, 3)
     total, weight = np.zeros(shape, np.float32), np.full((*shape[:2], 1), 1e-6, np.float32)
+    most = np.full((*shape[:2], 1), 1e-6, np.float32)
     for index in chosen:
         share = _share(data, index)
+        most = np.maximum(most, share)
         total += shuffled(data.targets[index : index + 1])[0] * share
         weight += share
     mean = total / weight
@@ -201,7 +205,9 @@ def _pooled(data: TrainingSet, side: int) -> _Known:
     shown = np.empty(deviations.shape, np.float16)
     for row, index in enumerate(chosen):
         target = shuffled(data.targets[index : index + 1])[0]
-        known = np.minimum(2.0 * _share(data, index), 1.0)
+        share = _share(data, index)
+        known = np.minimum(2.0 * share / most, 1.0)
+        known = np.maximum(known, np.where(share > 0, _GUESSED, 0.0), dtype=np.float32)
         deviation = known * (target - mean)
         shown[row] = _block_means(known, side).transpose(2, 0, 1)
         deviations[row] = _block_means(deviation, side).transpose(2, 0, 1) * root
