@@ -48,6 +48,8 @@ _TEXELS: Final = 1500
 _ROUNDS: Final = 2
 _CALM: Final = 0.06
 """Ridge of the gains, relative to the mean diagonal: unshown drivers change nothing."""
+_CALM_VIEW: Final = 10.0
+"""How much harder view drivers are held: an orbiting camera is to leave an expression alone."""
 _FEW: Final = 20
 """Frames, counted by how much of the region they show, at which that ridge is doubled."""
 _EVENLY: Final = 0.15
@@ -229,7 +231,9 @@ def _gains(
     seen = data.weights.sum(axis=1)
     frames = float(seen.sum() / max(seen.max(), 1e-6))
     ridge = _CALM * (1 + _FEW / frames) * np.trace(left) / unknown
-    solution = np.linalg.solve(left + (ridge + 1e-9) * np.eye(unknown), right)
+    view = (names >= EVERYWHERE.start) & (names < REST)
+    held = np.tile(np.where(view, _CALM_VIEW, 1.0), KEY_COUNT) * (ridge + 1e-9)
+    solution = np.linalg.solve(left + np.diag(held), right)
     gains = np.zeros((KEY_COUNT, len(DRIVER_NAMES)), np.float32)
     gains[:, names] = solution.reshape(KEY_COUNT, len(names))
     return gains
