@@ -150,7 +150,7 @@ def test_build_from_two_clips_is_kept_resumed_and_reported(two_clips, tmp_path, 
     quick(two_clips, tmp_path / "one.lifemask", report=report, summary=told.append)
     quick(two_clips, tmp_path / "two.lifemask", summary=told.append)
     kept = {cost.stage for cost in told[1].stages if cost.resumed}
-    assert len(kept) == 7
+    assert len(kept) == 8
     assert not any(cost.resumed for cost in told[0].stages)
     assert (tmp_path / "one.lifemask").read_bytes() == (tmp_path / "two.lifemask").read_bytes()
     metrics = Avatar.load(tmp_path / "one.lifemask").manifest.metrics
