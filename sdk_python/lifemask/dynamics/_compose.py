@@ -40,7 +40,7 @@ def compose(
 def weighted_residual(output: NDArray[np.floating], layout: Layout) -> NDArray[np.float32]:
     """Return mask x residual `(size, size, 3)` float32 of an output, in encoded albedo."""
     masks = layout.masks()[..., None] * np.float32(1 / 255)
-    return decode_residual(output, layout) * masks
+    return np.asarray(decode_residual(output, layout) * masks, np.float32)
 
 
 def add_residual(
@@ -120,5 +120,5 @@ def _stretched(
     across = (x - u0) / (u1 - u0) * patch.shape[1] - 0.5
     down = (y - v0) / (v1 - v0) * patch.shape[0] - 0.5
     grid = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
-    out = cv2.remap(patch, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.remap(patch, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(out, np.float32)

@@ -164,12 +164,13 @@ def encode_residual(residual: NDArray[np.floating], layout: Layout) -> NDArray[n
         layout: Whose scales are meant.
     """
     encoded = 0.5 + np.asarray(residual, np.float32) / (2.0 * layout.scales())
-    return np.clip(encoded, 0.0, 1.0)
+    return np.asarray(np.clip(encoded, 0.0, 1.0), np.float32)
 
 
 def decode_residual(output: NDArray[np.floating], layout: Layout) -> NDArray[np.float32]:
     """Return the packed residuals `(..., size, size, 3)` of a back-end's output."""
-    return (np.asarray(output, np.float32) - np.float32(0.5)) * (2.0 * layout.scales())
+    centred = np.asarray(output, np.float32) - np.float32(0.5)
+    return np.asarray(centred * (2.0 * layout.scales()), np.float32)
 
 
 def _shaped(values: ArrayLike, count: int, name: str) -> NDArray[np.float64]:

@@ -124,7 +124,7 @@ def _maps(data: bytes, count: int, size: int) -> NDArray[np.uint8]:
     if picture is None or picture.shape != shape or picture.dtype != np.uint8:
         raise _damaged("its maps cannot be decoded")
     tiles = picture[..., ::-1].reshape(rows, size, COLUMNS, size, 3).transpose(0, 2, 1, 3, 4)
-    return np.ascontiguousarray(tiles.reshape(-1, size, size, 3)[:count])
+    return np.ascontiguousarray(tiles.reshape(-1, size, size, 3)[:count], np.uint8)
 
 
 def _damaged(problem: str) -> PackageError:

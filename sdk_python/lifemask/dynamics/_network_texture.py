@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class NetworkTexture:
         MissingExtraError: The package onnxruntime is missing.
     """
 
-    kind: Final = "network"
+    kind = "network"
 
     def __init__(self, model: bytes | str | Path, layout: Layout, *, threads: int = 1) -> None:
         self.layout = layout

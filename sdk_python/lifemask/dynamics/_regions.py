@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import numpy as np
 
@@ -162,7 +162,8 @@ class Layout:
                 f"{LAYOUT_SCHEMA}",
                 hint="Build the avatar again with this version, or update lifemask.",
             )
-        size, regions = value.get("size"), value.get("regions")
+        size: Any = value.get("size")
+        regions: Any = value.get("regions")
         if not _whole(size, 1, _LARGEST) or masks.shape != (size, size):
             raise _damaged(f"its size is {size!r} and its masks are {masks.shape}")
         if not isinstance(regions, list) or not 0 < len(regions) <= 64:
@@ -287,6 +288,7 @@ def _region_texels(
         5,
         labelType=cv2.DIST_LABEL_PIXEL,
     )
+    labels = np.asarray(labels, np.int64)
     nearest = np.zeros(int(labels.max()) + 1, np.int64)
     nearest[labels[covered]] = np.flatnonzero(covered.ravel())
     centre = slice(_FINE // 2, None, _FINE)
@@ -340,7 +342,8 @@ def _fade(region: Region, uv: NDArray[np.float32]) -> NDArray[np.float64]:
 def _region(value: object, masks: NDArray[np.uint8], size: int) -> Region:
     if not isinstance(value, dict):
         raise _damaged("a region is no record")
-    name, uv, place, scale = (value.get(key) for key in ("name", "uv", "place", "scale"))
+    record: dict[str, Any] = value
+    name, uv, place, scale = (cast("Any", record.get(k)) for k in ("name", "uv", "place", "scale"))
     if not isinstance(name, str) or not 0 < len(name) <= _NAME_LENGTH or not name.isidentifier():
         raise _damaged("a region has no name")
     if not _numbers(uv, 4) or not (0 <= uv[0] < uv[2] <= 1 and 0 <= uv[1] < uv[3] <= 1):
@@ -351,7 +354,7 @@ def _region(value: object, masks: NDArray[np.uint8], size: int) -> Region:
         raise _damaged(f"region {name} has no place")
     if place[0] + place[2] > size or place[1] + place[3] > size:
         raise _damaged(f"region {name} lies outside of the packed atlas")
-    if not _numbers([scale], 1) or not 0 < float(scale) <= 1:  # type: ignore[arg-type]
+    if not _numbers([scale], 1) or not 0 < float(scale) <= 1:
         raise _damaged(f"region {name} has a scale of {scale!r}")
     x, y, width, height = place
     return Region(
@@ -359,7 +362,7 @@ def _region(value: object, masks: NDArray[np.uint8], size: int) -> Region:
         (float(uv[0]), float(uv[1]), float(uv[2]), float(uv[3])),
         (x, y, width, height),
         np.ascontiguousarray(masks[y : y + height, x : x + width], np.uint8),
-        float(scale),  # type: ignore[arg-type]
+        float(scale),
     )
 
 

@@ -214,7 +214,7 @@ class Sampler:
         pixels = np.asarray(view.camera.project(positions), np.float32)
         toward = -positions / np.maximum(np.linalg.norm(positions, axis=1, keepdims=True), 1e-9)
         facing = (normals * toward).sum(axis=1)
-        corners = np.asarray(view.camera.project(at.astype(np.float64)))
+        corners = np.asarray(view.camera.project(at.astype(np.float64)), np.float64)
         stretch = _face_lengths(corners, topology.faces) / self._density
         footprint = stretch[texels.region, texels.face]
         trust = self._visibility(view, at, pixels, -positions[:, 2])
@@ -316,7 +316,8 @@ def packed_albedo(albedo: NDArray[np.uint8], layout: Layout) -> NDArray[np.float
         grid = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
         picture = cv2.remap(
             np.ascontiguousarray(albedo[..., :3]),
-            *grid,
+            grid[0],
+            grid[1],
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
