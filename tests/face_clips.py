@@ -64,10 +64,11 @@ def random_network(layout, seed=0, strength=1.0):
     spec = network_spec(layout)
     cells = tile_cells(layout)
     network = build_module(spec, cells, seed)
+    strong = ("head", "bend", "weights", "basis", "mean", "detail")[: 5 + spec.detailed]
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for name, tensor in network.named_parameters():
-            if name.startswith(("head", "bend", "weights", "basis", "mean")):
+            if name.split(".")[0] in strong:
                 tensor += torch.from_numpy(
                     0.03 * strength * rng.standard_normal(tuple(tensor.shape), np.float32)
                 )

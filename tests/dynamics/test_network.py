@@ -9,7 +9,7 @@ from lifemask import InputError, MissingExtraError, ModelFileError
 from lifemask.dynamics import NetworkTexture, _train_start, train_network
 from lifemask.dynamics._export import network_bytes
 from lifemask.dynamics._network import build_module, network_spec, tile_cells
-from lifemask.dynamics._train_data import shuffled
+from lifemask.dynamics._pixels import shuffled
 from lifemask.rigging import lint_onnx
 
 LARGEST_FILE = 2_000_000

@@ -11,6 +11,7 @@ import numpy as np
 from lifemask._errors import ExportError, MissingExtraError
 from lifemask.dynamics._contract import INPUT_COUNT, InputRange
 from lifemask.dynamics._network import LATENT_SIZE, SLOPE, NetworkSpec, basis_maps
+from lifemask.dynamics._pixels import shuffled
 from lifemask.rigging import check_onnx
 
 if TYPE_CHECKING:
@@ -127,6 +128,9 @@ class _Graph:
             self._weighted_maps(spec, weights, cells, share),
         )
         total = self.node("DepthToSpace", "shuffle", total, blocksize=2, mode="CRD")
+        if spec.detailed:
+            detail = shuffled(weights["detail"].transpose(1, 2, 0)[None])[..., 0][None]
+            total = self.node("Add", "with_detail", total, self.weight("detail", detail))
         zero, one = self.weight("zero", np.float32(0)), self.weight("one", np.float32(1))
         self.node("Clip", OUTPUT_NAME, total, zero, one)
 

@@ -2,7 +2,7 @@
 
 A residual over the static albedo, as the sum of two parts:
 
-- a mean and basis maps at half the output size, weighted in each tile by itself: a layer that is
+- a mean, and basis maps at half the output size, weighted in each tile by itself: a layer that is
   linear in the inputs plus one on top of the hidden units. They start as what a kernel regression
   predicts (see `_teacher.py`), so training begins where interpolation of the footage ends; a 3 x 3
   convolution that starts as bilinear interpolation makes their sum larger;
@@ -41,6 +41,8 @@ SIZES: Final = (128, 256, 512)
 """Sides of a residual atlas that there are networks for."""
 
 
+_ZERO: Final = ("head", "weights", "bend", "basis", "mean", "detail")
+"""Parameters that start at 0."""
 _TILE_CELLS: Final = 8
 """Side of a tile at most, in cells of 2 x 2 texels of the basis maps, about."""
 
@@ -71,6 +73,11 @@ class NetworkSpec:
         return self.size // 2
 
     @property
+    def detailed(self) -> bool:
+        """Whether the mean has brightness at full size; at 512 the file would outgrow 2 MB."""
+        return self.basis_size == self.half
+
+    @property
     def basis_size(self) -> int:
         """Side of the basis maps."""
         return _basis_size(self.size)
@@ -88,7 +95,7 @@ def network_spec(layout: Layout) -> NetworkSpec:
     stages = (size // 2 // LATENT_SIZE).bit_length()
     widths = (16,) * min(stages - 1, 4) + (8,) * max(stages - 4, 1)
     tiles = int(tile_cells(layout).max()) + 1
-    return NetworkSpec(size, 96, 8, widths, rank=6, tiles=tiles)
+    return NetworkSpec(size, 60, 4, widths, rank=6, tiles=tiles)
 
 
 def tile_cells(layout: Layout) -> NDArray[np.int64]:
@@ -182,6 +189,7 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
             self.bend = nn.Linear(spec.hidden, spec.rank * spec.tiles, bias=False)
             self.basis = nn.Parameter(torch.zeros(spec.tiles, spec.rank, 3 * largest))
             self.mean = nn.Parameter(torch.zeros(3, spec.basis_size, spec.basis_size))
+            self.detail = nn.Parameter(torch.zeros(4, spec.half, spec.half))
             self.enlarge = nn.Conv2d(3, 12, 3, padding=1, bias=False)
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -195,7 +203,7 @@ def build_module(spec: NetworkSpec, cells: NDArray[np.int64], seed: int) -> torc
             sums = self.weighted_maps(self.weights(inputs) + self.bend(active))
             if spec.basis_size < spec.half:
                 sums = nn.functional.interpolate(sums, scale_factor=2, mode="nearest")
-            return self.head(maps) + self.enlarge(sums)
+            return self.head(maps) + self.enlarge(sums) + self.detail.repeat(3, 1, 1)
 
         def shares(self, inputs: torch.Tensor) -> torch.Tensor:
             """Weights of the maps `(n, rank tiles)`, tile by tile within each rank."""
@@ -257,7 +265,9 @@ def _first_weights(torch: ModuleType, network: torch.nn.Module) -> None:
     """Zero where the two parts end, He elsewhere; enlarging starts as bilinear interpolation."""
     init = torch.nn.init
     for name, parameter in network.named_parameters():
-        if name.endswith("bias") or name.startswith(("head", "weights", "bend", "basis", "mean")):
+        if name.endswith("bias") or name.startswith(
+            ("head", "weights", "bend", "basis", "mean", "detail")
+        ):
             init.zeros_(parameter)
         elif not name.startswith("enlarge"):
             init.kaiming_normal_(parameter, a=SLOPE)

@@ -16,6 +16,7 @@ import numpy as np
 from lifemask._errors import MissingExtraError, ModelFileError
 from lifemask.dynamics import _shader_source as source
 from lifemask.dynamics._export import DATA_STATEMENT, NETWORK_SCHEMA, OUTPUT_NAME
+from lifemask.dynamics._pixels import unshuffled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,8 @@ class NetworkShader:
         size: Side of the result, the target of the last pass.
         passes: In the order in which they are drawn.
         weights: `(rows, 512, 4)` float32, layer by layer.
-        maps: `(side, k side, 4)` float32: basis maps, then mean and tile of each texel.
+        maps: `(side, k side, 4)` float32: basis maps, then mean and tile of each texel,
+            then brightness that the mean has at full size.
     """
 
     size: int
@@ -224,7 +226,10 @@ class _Writer:
         tiles = padded.reshape(-1, 4, side, side).transpose(2, 0, 3, 1).reshape(side, -1, 4)
         numbers = cells.repeat(2, axis=0).repeat(2, axis=1)[..., None]
         last = np.concatenate([mean[0].transpose(1, 2, 0), numbers], axis=2)
-        return np.concatenate([tiles, last], axis=1).astype(np.float32)
+        parts = [tiles, last]
+        if (detail := self._tensors.get("detail")) is not None:
+            parts.append(unshuffled(detail[0][..., None])[0])
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     def _head(self, size: int, trunk: str, channels: int, basis: str) -> None:
         head, enlarge = self._tensors["head_w"], self._tensors["enlarge_w"]
@@ -239,9 +244,14 @@ class _Writer:
         weights = self._keep(_kernel_texels(padded.reshape(16, *kernel.shape[1:])))
         start, groups = self._keep(bias), channels // 4
         basis_side = self._tensors["basis"].shape[2]
-        body = source.head(weights, start, size // 2, groups, doubled=basis_side * 2 < size)
         textures = {"source": trunk, "basis": basis}
-        self._add(OUTPUT_NAME, size, size, textures, 9 * 5 * (groups + 1) + 1, body)
+        detail = None
+        if "detail" in self._tensors:
+            rank = self._tensors["basis"].shape[1]
+            textures["maps"], detail = "maps", (3 * -(-rank // 4) + 1) * basis_side
+        doubled = basis_side * 2 < size
+        body = source.head(weights, start, size // 2, groups, detail, doubled=doubled)
+        self._add(OUTPUT_NAME, size, size, textures, 9 * 5 * (groups + 1) + 2, body)
 
     def _keep(self, texels: NDArray[np.float32]) -> int:
         """Add texels to the texture of weights; return where they begin."""

@@ -87,15 +87,20 @@ def basis(side: int, groups: int) -> str:
     return "".join(lines) + "  result = vec4(m.rgb, 0.0);\n"
 
 
-def head(weights: int, start: int, half: int, groups: int, *, doubled: bool) -> str:
+def head(
+    weights: int, start: int, half: int, groups: int, detail: int | None, *, doubled: bool
+) -> str:
     """Last convolution of trunk and basis maps, straight to the colours of each sub-pixel."""
     every = groups + 1
     index = f"g * 9 + t) * {every}"
     taps = _taps("source", index, weights, half, groups, 0)
     taps += _taps("basis", f"{index} + {groups}", weights, half, 1, 1 if doubled else 0)
+    more = ""
+    if detail is not None:
+        more = f"  s += texelFetch(maps, p + ivec2({detail}, 0), 0)[g];\n"
     return (
         "  int g = (p.y & 1) * 2 + (p.x & 1);\n  p /= 2;\n"
-        f"  vec4 s = weight({start} + g);\n{_over_taps(half, taps)}"
+        f"  vec4 s = weight({start} + g);\n{_over_taps(half, taps)}{more}"
         "  result = vec4(clamp(s.rgb, 0.0, 1.0), 1.0);\n"
     )
 

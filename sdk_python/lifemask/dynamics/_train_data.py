@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from lifemask._errors import InputError
 from lifemask.dynamics._contract import InputRange, encode_residual
 from lifemask.dynamics._export import InputScaling
+from lifemask.dynamics._pixels import unshuffled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,22 +126,6 @@ def texel_weights(layout: Layout) -> NDArray[np.float32]:
         part = region.name.split("_")[0]
         importance[region.window] *= _REGION_WEIGHTS.get(part, _REGION_WEIGHTS["mouth"])
     return np.asarray(importance, np.float32)
-
-
-def unshuffled(pictures: NDArray[Any]) -> NDArray[Any]:
-    """Return pictures `(n, 2 h, 2 w, c)` as `(n, h, w, 4 c)`, as before depth-to-space (CRD)."""
-    count, height, width, channels = pictures.shape
-    parts = pictures.reshape(count, height // 2, 2, width // 2, 2, channels)
-    parts = parts.transpose(0, 1, 3, 5, 2, 4)
-    return np.ascontiguousarray(parts.reshape(count, height // 2, width // 2, 4 * channels))
-
-
-def shuffled(pictures: NDArray[Any]) -> NDArray[Any]:
-    """Undo `unshuffled`."""
-    count, height, width, channels = pictures.shape
-    parts = pictures.reshape(count, height, width, channels // 4, 2, 2)
-    parts = parts.transpose(0, 1, 4, 2, 5, 3)
-    return np.ascontiguousarray(parts.reshape(count, 2 * height, 2 * width, channels // 4))
 
 
 def _encoded(samples: TextureSamples) -> NDArray[np.float16]:

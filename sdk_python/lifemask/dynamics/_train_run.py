@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lifemask.dynamics._network import NetworkSpec, build_module, import_torch
-from lifemask.dynamics._train_data import TrainingSet, shuffled, unshuffled
+from lifemask.dynamics._pixels import shuffled, unshuffled
+from lifemask.dynamics._train_data import TrainingSet
 from lifemask.dynamics._train_loss import texture_loss
 from lifemask.dynamics._train_start import teach
 
@@ -206,4 +207,4 @@ class TrainingRun:
 
 
 def _is_taught(name: str) -> bool:
-    return name.startswith(("dense", "weights", "bend", "basis", "mean", "enlarge"))
+    return name.startswith(("dense", "weights", "bend", "basis", "mean", "detail", "enlarge"))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lifemask.dynamics._network import NetworkSpec, import_torch, stored_maps
+from lifemask.dynamics._pixels import shuffled, unshuffled
 from lifemask.dynamics._teacher import RegionTeacher, fit_teacher
-from lifemask.dynamics._train_data import shuffled, varied_inputs
+from lifemask.dynamics._train_data import varied_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,7 @@ class _Known:
     Attributes:
         inputs: `(n, 59)` normalised.
         mean: `(3, side, side)`.
+        fine_mean: `(12, size / 2, size / 2)`, the same at full size, `unshuffled`.
         deviations: `(n, 3 side side)` from the mean, multiplied with `root` and `shown`.
         shown: The same shape, float16 in [0, 1].
         root: `(3 side side,)` of what each value counts.
@@ -43,6 +45,7 @@ class _Known:
 
     inputs: NDArray[np.float32]
     mean: NDArray[np.float32]
+    fine_mean: NDArray[np.float32]
     deviations: NDArray[np.float32]
     shown: NDArray[np.float16]
     root: NDArray[np.float32]
@@ -115,6 +118,10 @@ def teach(
         stored = stored_maps(maps.reshape(shape), cells, spec)
         network.get_parameter("basis").copy_(torch.from_numpy(stored))
         network.get_parameter("mean").copy_(torch.from_numpy(known.mean))
+        if spec.detailed:
+            coarse = network.get_submodule("enlarge")(torch.from_numpy(known.mean)[None])[0]
+            left = (torch.from_numpy(known.fine_mean) - coarse).view(3, 4, spec.half, spec.half)
+            network.get_parameter("detail").copy_(left.mean(dim=0))
     _learn(network, data, lessons, spread, seed)
 
 
@@ -214,6 +221,7 @@ def _pooled(data: TrainingSet, side: int) -> _Known:
     return _Known(
         data.inputs[chosen],
         np.ascontiguousarray(half_mean.transpose(2, 0, 1)),
+        np.ascontiguousarray(unshuffled(mean[None])[0].transpose(2, 0, 1)),
         deviations.reshape(len(chosen), -1),
         shown.reshape(len(chosen), -1),
         np.tile(root.ravel(), 3),
