@@ -34,7 +34,7 @@ _MATERIALS = {
 }
 
 
-_BAKED_SHINE = {"mouth": 0.1, "tongue": 0.2, "teeth_upper": 0.2, "teeth_lower": 0.2,
+_BAKED_SHINE = {"mouth": 0.05, "tongue": 0.05, "teeth_upper": 0.05, "teeth_lower": 0.05,
                 "eye_left": 0.6, "eye_right": 0.6}  # fmt: skip
 """Share of the reflection of parts whose dynamic texture has the footage's highlights and shadow
 in it: lips and lids would cover the lamps."""
