@@ -256,10 +256,10 @@ class Build:
             shape=self._shape_key,
             scale=round(scale, 9),
             head=[
-                hashlib.sha256(np.ascontiguousarray(one)).hexdigest()
+                hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest()
                 for one in (head.neutral, head.expression_deltas, albedo)
             ],
-            tracks=[hashlib.sha256(one.coefficients).hexdigest() for one in tracks],
+            tracks=[hashlib.sha256(one.coefficients.tobytes()).hexdigest() for one in tracks],
         )
         clips = ClipDynamics(sources, tracks, cameras, scale, head, albedo)
         return clips.learn(self._stages, key, network=self._job.network)

@@ -36,7 +36,8 @@ def settle_at_rest(head: Head, rest: NDArray[np.floating]) -> Head:
     points = head.landmarks(head.neutral)[:FACE_POINTS].astype(np.float64)
     covariance = kernel(points, points)
     certain = covariance + _NOISE**2 * np.eye(FACE_POINTS)
-    field = LandmarkField(points, np.linalg.solve(certain, np.asarray(rest) - points))
+    gains = np.linalg.solve(certain, np.asarray(rest, np.float64) - points)
+    field = LandmarkField(points, np.asarray(gains, np.float64))
     offsets = field.at(head.neutral)
     joints = stiffen(head, offsets, field.at(points))
     return replace(
