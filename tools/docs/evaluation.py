@@ -38,7 +38,14 @@ def main() -> int:
     """Parse the command line and keep the numbers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("report", type=Path, help="report.json of `lifemask evaluate`")
-    report = json.loads(parser.parse_args().report.read_text(encoding="utf-8"))
+    parser.add_argument(
+        "--synthetic", type=Path, action="append", default=[],
+        help="synthetic.json of a newer run than the report holds",
+    )  # fmt: skip
+    given = parser.parse_args()
+    report = json.loads(given.report.read_text(encoding="utf-8"))
+    if given.synthetic:
+        report["synthetic"] = [json.loads(p.read_text(encoding="utf-8")) for p in given.synthetic]
     kept = trimmed(report)
     text = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
     RESULTS.write_text(text, encoding="utf-8", newline="\n")
