@@ -71,7 +71,10 @@ def differences(files: dict[str, bytes]) -> list[str]:
     present = {
         path.relative_to(FOLDER).as_posix()
         for path in FOLDER.rglob("*")
-        if path.is_file() and path.name != "README.md"
+        if path.is_file()
+        and path.name != "README.md"
+        # The vectors of dynamic textures have a writer and a test of their own.
+        and path.parent.name != "dynamics"
     }
     wrong = {name for name, data in files.items() if not _same(FOLDER / name, data)}
     return sorted(wrong | (present - files.keys()))

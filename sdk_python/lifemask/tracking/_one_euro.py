@@ -116,11 +116,11 @@ class Smoothing:
     lid_cutoff_hz: float = 8.0
     jaw_cutoff_hz: float = 5.0
     jaw_beta: float = 6.0
-    rotation_cutoff_hz: float = 0.55
-    rotation_beta: float = 60.0
-    place_cutoff_hz: float = 0.5
-    place_beta: float = 60.0
-    depth_cutoff_hz: float = 0.08
+    rotation_cutoff_hz: float = 0.4
+    rotation_beta: float = 30.0
+    place_cutoff_hz: float = 0.4
+    place_beta: float = 100.0
+    depth_cutoff_hz: float = 0.05
     depth_beta: float = 4.0
     gaze_cutoff_hz: float = 1.5
     gaze_beta: float = 4.0
