@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from lifemask._progress import ProgressCallback
     from lifemask.avatar._build_report import BuildReport
+    from lifemask.avatar._stage_records import Job
+    from lifemask.avatar._stages import Stages
     from lifemask.tracking import FaceChoice
 
 
@@ -88,19 +90,9 @@ def build(
         ModelFileError: The landmarker's model is not on this machine.
         ExportError: The package cannot be written.
     """
-    from lifemask.avatar._build_report import BuildReport
-    from lifemask.avatar._build_stages import Build
-    from lifemask.avatar._capture_report import write_capture_report
     from lifemask.avatar._stage_records import Job
     from lifemask.avatar._stages import Stages
     from lifemask.avatar._stages_cache import Cache, remove_old
-    from lifemask.geometry import write_image
-    from lifemask.heads import load_head_model
-    from lifemask.rendering import preview, shape_grid
-    from lifemask.rigging import (
-        scale_between,
-        scale_to_pupil_distance,
-    )
 
     shape = scan_path(scan)
     paths = input_paths(inputs, needed=shape is None)
@@ -110,17 +102,46 @@ def build(
     remove_old()
     stages = Stages(progress, Cache(name) if any(map(is_video, paths)) else None)
     job = Job(paths, frames or {}, face, texture_size, workers, shape, network)
-    build = Build(job, stages, load_head_model())
+    avatar, done = _made(job, stages, name, consent or Consent(), pupil_distance, report)
+    if output is not None:
+        stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))
+    if report is not None:
+        _draw_shapes(avatar, stages, Path(report))
+    if report is not None or summary is not None:
+        done = done.finished(stages)
+    if report is not None:
+        done.write(Path(report))
+    if summary is not None:
+        summary(done)
+    return avatar
 
+
+def _made(
+    job: Job,
+    stages: Stages,
+    name: str,
+    consent: Consent,
+    pupil_distance: float,
+    report: str | Path | None,
+) -> tuple[Avatar, BuildReport]:
+    """Run the stages from the inputs to the avatar in memory."""
+    from lifemask.avatar._build_report import BuildReport
+    from lifemask.avatar._build_stages import Build
+    from lifemask.avatar._capture_report import write_capture_report
+    from lifemask.heads import load_head_model
+    from lifemask.rendering import preview
+    from lifemask.rigging import scale_between, scale_to_pupil_distance
+
+    build = Build(job, stages, load_head_model())
     sources = build.choose(build.observe())
     stages.run("write the report", lambda told: write_capture_report(report, sources))
-    if shape is None:
+    if job.scan is None:
         person = build.identify(sources)
     else:
-        sources, person = build.identify_scan(shape, sources)
+        sources, person = build.identify_scan(job.scan, sources)
     person, tracks = build.track_and_refine(sources, person)
     baked = build.bake(sources, person)
-    fitted = build.hair(sources, person) if paths else None
+    fitted = build.hair(sources, person) if job.paths else None
     sized = person.scan is not None and person.scan.unit != "unknown"
     head = person.head if sized else scale_to_pupil_distance(person.head, pupil_distance)
     textures, hair = baked.textures(), None
@@ -130,30 +151,28 @@ def build(
     learnt = build.learn(sources, person, tracks, head, textures["albedo"])
     picture = stages.run("draw the preview", lambda told: preview(head, textures, hair=hair))
     done = BuildReport.of(sources, person, tracks, baked, stages)
+    manifest = Manifest(
+        identity=tuple(float(x) for x in person.fits[0].identity),
+        licenses=used_terms(job.paths),
+        consent=consent,
+        metrics={**done.metrics, **learnt.metrics},
+    )
     avatar = Avatar(
         name=name,
         head=head,
         textures=textures,
-        manifest=Manifest(
-            identity=tuple(float(x) for x in person.fits[0].identity),
-            licenses=used_terms(paths),
-            consent=consent or Consent(),
-            metrics={**done.metrics, **learnt.metrics},
-        ),
+        manifest=manifest,
         models={"blendshape_regression": build.regressor(sources, tracks)},
         preview=picture,
         hair=hair,
         dynamics=learnt.dynamics,
     )
-    if output is not None:
-        stages.run("write the package", lambda told: avatar.save(output, unpacked=unpacked))
-    if report is not None:
-        grid = stages.run("draw the shapes", lambda told: shape_grid(head, textures))
-        write_image(Path(report) / "shapes.png", grid)
-    if report is not None or summary is not None:
-        done = done.finished(stages)
-    if report is not None:
-        done.write(Path(report))
-    if summary is not None:
-        summary(done)
-    return avatar
+    return avatar, done
+
+
+def _draw_shapes(avatar: Avatar, stages: Stages, folder: Path) -> None:
+    from lifemask.geometry import write_image
+    from lifemask.rendering import shape_grid
+
+    grid = stages.run("draw the shapes", lambda told: shape_grid(avatar.head, avatar.textures))
+    write_image(folder / "shapes.png", grid)
