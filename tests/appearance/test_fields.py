@@ -162,6 +162,7 @@ def test_sampling_hits_pixel_centres_and_clamps():
     np.testing.assert_allclose(between[0], picture[0, :2].mean(axis=0), atol=1e-3)
     outside = sample_bilinear(picture, np.array([[-50.0, -50.0], [500.0, 500.0]]))
     np.testing.assert_allclose(outside, picture[[0, -1], [0, -1]], atol=1e-6)
+    assert sample_bilinear(picture, np.empty((0, 2))).shape == (0, 3)
 
 
 def test_sampling_takes_long_lists():

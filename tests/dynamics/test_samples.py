@@ -62,12 +62,12 @@ def change():
     return waves(2, -0.15, 0.15)
 
 
-def view_of(head, albedo, **coefficients: float) -> SampleView:
+def view_of(head, albedo, size: int = 700, **coefficients: float) -> SampleView:
     weights = np.zeros(52)
     for name, value in coefficients.items():
         weights[COEFFICIENT_INDEX[name]] = value
     gaze, pose = np.zeros(4), Pose(np.eye(3), np.array([0.0, 0.0, -0.6]))
-    camera = Camera(700, 700, 1500.0)
+    camera = Camera(size, size, 1500.0 / 700 * size)
     picture = Renderer(head, {"albedo": albedo}).render(
         head.vertices(weights, gaze=gaze), pose=pose, camera=camera, light=None
     )
@@ -101,6 +101,13 @@ def test_samples_give_a_known_residual_back_where_it_is_seen(head, layout, albed
     closed, opened = ((w[layout.region("teeth").window] > 128).sum() for w in samples.weights)
     assert opened > 40
     assert closed < 0.5 * opened
+
+
+@pytest.mark.parametrize("size", [48, 120])
+def test_faces_of_a_few_pixels_are_sampled_too(head, layout, albedo, size):
+    samples = texture_samples(head, albedo, [view_of(head, albedo, size)], layout)
+    assert np.isfinite(samples.targets.astype(float)).all()
+    assert samples.weights.any()
 
 
 def test_what_is_not_seen_has_no_weight_and_no_target(head, layout, albedo, change):

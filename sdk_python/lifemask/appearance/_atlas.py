@@ -151,6 +151,8 @@ def sample_bilinear(
     import cv2
 
     picture = np.ascontiguousarray(picture, np.float32)
+    if not len(positions):
+        return np.empty((0, *picture.shape[2:]), np.float32)
     x = np.ascontiguousarray(positions[:, 0] - 0.5, np.float32)
     y = np.ascontiguousarray(positions[:, 1] - 0.5, np.float32)
     # cv2.remap takes maps of less than 32768 columns, so the list is folded into rows.
